@@ -1,1 +1,46 @@
-//! Under construction.
+//! The attributes of `agentsys-plugin`, which re-exports them: use them from there.
+//!
+//! Each one leaves what the author wrote as it is, ordinary Rust, and adds the description that a host
+//! reads and the functions that it calls.
+
+mod config;
+mod json;
+mod plugin;
+mod routes;
+
+use proc_macro::TokenStream;
+
+/// Makes a library of `impl Plugin for …`: the entry that a host looks for, and the record that a host reads from the file
+/// without running it. Name, version, licence, description and authors come from `Cargo.toml`.
+///
+/// Options: `name = "…"` and `version = "…"` in place of the package's; `blocking_threads = n`, how many threads the
+/// blocking handlers may use at once.
+///
+/// A library holds one plugin. A crate that others link as a library as well should say
+/// `#[cfg_attr(feature = "plugin", plugin)]`, and be built with that feature only as a plugin: two entries in one library do not link.
+#[proc_macro_attribute]
+pub fn plugin(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand(plugin::expand(options.into(), item.into()))
+}
+
+/// Makes routes of the functions in an `impl` block that carry `#[route("name")]`. A function's doc comment becomes the route's description.
+///
+/// `#[route("name", blocking)]`: the function may block; it runs on a thread of a bounded pool.
+#[proc_macro_attribute]
+pub fn routes(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand(routes::expand(options.into(), item.into()))
+}
+
+/// Makes a struct a plugin's config: read from the host's config with unknown keys refused, with a schema, and checked.
+///
+/// On its fields: `#[default = value]` (a field without one must be given, unless it is an `Option`), `#[range(min = …, max = …)]` for
+/// numbers, `#[length(min = …, max = …)]` for what has a `len`, in bytes for text, and `#[check = function]` for a rule of your own:
+/// `fn(&T) -> Result<(), String>`.
+#[proc_macro_attribute]
+pub fn plugin_config(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand(config::expand(options.into(), item.into()))
+}
+
+fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    result.unwrap_or_else(|error| error.into_compile_error()).into()
+}

@@ -1,1 +1,98 @@
-//! Under construction.
+//! What the author of an AgentSys plugin depends on.
+//!
+//! A plugin is an ordinary Rust value. The macros make a library of it that any AgentSys host can load:
+//!
+//! ```
+//! use agentsys_plugin::prelude::*;
+//!
+//! /// How the plugin greets.
+//! #[plugin_config]
+//! pub struct Config {
+//!     /// What stands before the name.
+//!     #[default = "Hello".to_owned()]
+//!     #[length(min = 1, max = 40)]
+//!     greeting: String,
+//! }
+//!
+//! pub struct Greeter {
+//!     config: Config,
+//! }
+//!
+//! #[plugin(name = "greeter")]
+//! impl Plugin for Greeter {
+//!     type Config = Config;
+//!
+//!     async fn initialize(config: Config, _host: &Host) -> Result<Self> {
+//!         Ok(Self { config })
+//!     }
+//! }
+//!
+//! #[routes]
+//! impl Greeter {
+//!     /// Greets by name.
+//!     #[route("greet")]
+//!     fn greet(&self, name: String) -> Result<String> {
+//!         Ok(format!("{}, {name}!", self.config.greeting))
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! `Cargo.toml` says `crate-type = ["cdylib"]`, and `cargo build --release` makes the file to drop into a host's folder. The sample plugin `echo` is
+//! there to be copied.
+//!
+//! Handlers are `fn` (answered at once, on the caller's thread), `async fn` (inside a tokio runtime of the plugin's own, so timers, sockets
+//! and `tokio::spawn` work), or `fn` with `#[route("name", blocking)]` (on a thread that may block). They take `&self`, a `&`[`Context`] if
+//! they want one, and at most one input: a [`Payload`], a `String`, a `Vec<u8>`, or any type that serde reads from JSON.
+
+mod config;
+mod context;
+mod error;
+mod generation;
+mod handler;
+mod host;
+mod instance;
+mod logs;
+mod module;
+mod panics;
+mod payload;
+mod plugin;
+mod runtime;
+mod schema;
+mod threads;
+
+pub use agentsys_plugin_macros::{plugin, plugin_config, routes};
+pub use config::{NoConfig, PluginConfig};
+pub use context::Context;
+pub use error::{Error, ErrorKind, Result};
+pub use host::Host;
+pub use payload::{FromPayload, IntoPayload, Payload, content_type};
+pub use plugin::Plugin;
+
+/// What almost every plugin uses.
+pub mod prelude {
+    pub use crate::{
+        Context, Error, ErrorKind, Host, NoConfig, Payload, Plugin, Result, plugin, plugin_config,
+        routes,
+    };
+}
+
+/// The version of this SDK.
+pub const SDK_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the macros' expansions use. Not for authors: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use abi_stable::library::LibHeader;
+    pub use agentsys_abi::INTERFACE;
+    pub use agentsys_abi::record::{KIND_PLUGIN, KIND_ROUTE, record, record_len};
+    pub use schemars;
+    pub use serde;
+
+    pub use crate::handler::{Call, Fallible, Handler, HandlersOf, NoRoutes, Reply, Routes, Running};
+    pub use crate::module::{Entry, header};
+    pub use crate::schema::{NoSchema, SchemaOf};
+
+    /// The compiler's version, as it names itself.
+    pub const RUSTC_VERSION: &str = env!("AGENTSYS_RUSTC_VERSION");
+}

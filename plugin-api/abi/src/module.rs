@@ -1,0 +1,64 @@
+//! What a plugin offers: its root module, found in the file by one exported name.
+
+use abi_stable::StableAbi;
+use abi_stable::declare_root_module_statics;
+use abi_stable::library::RootModule;
+use abi_stable::package_version_strings;
+use abi_stable::sabi_types::VersionStrings;
+use abi_stable::std_types::{ROption, RString};
+
+use crate::call::{RawCall, RawReply};
+use crate::error::RawError;
+use crate::host::RawHost;
+use crate::payload::RawPayload;
+use crate::waker::RawWaker;
+
+/// The functions of a plugin.
+///
+/// The order in which a host calls them: `bind` once, before all else; `describe` at any time; then for each instance `create`,
+/// `initialize`, `invoke` as often as wanted and from any thread, `cleanup`, and, with no call under way, `destroy`; `close` once, last.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = PluginModuleRef)))]
+#[sabi(missing_field(option))]
+pub struct PluginModule {
+    /// Gives the generation its host.
+    pub bind: unsafe extern "C" fn(RawHost) -> ROption<RawError>,
+    /// The plugin's description, as JSON: the config's schema, and for each handler, in the order
+    /// of its number, the route's name and the schemas of its input and output.
+    pub describe: unsafe extern "C" fn() -> RString,
+    /// An instance that is not initialized yet, or null where that failed.
+    pub create: unsafe extern "C" fn(RawHost) -> *const (),
+    /// Initializes an instance with its config, as JSON (owned by the callee from here). Once initialized, it answers at once.
+    pub initialize: unsafe extern "C" fn(*const (), *mut RawPayload, *const RawWaker) -> RawReply,
+    /// Calls a handler. A null waker: answer `Pending` without a first look.
+    pub invoke: unsafe extern "C" fn(*const (), *mut RawCall, *const RawWaker) -> RawReply,
+    /// Cleans an instance up: its own `cleanup`, then its background tasks are ended. Once cleaned up, it answers at once.
+    pub cleanup: unsafe extern "C" fn(*const (), *const RawWaker) -> RawReply,
+    /// Drops an instance, cleaned up or not. May block.
+    pub destroy: unsafe extern "C" fn(*const ()),
+    /// Ends what the generation runs for itself, its tokio runtime first of all. Blocks until that has ended.
+    #[sabi(last_prefix_field)]
+    pub close: unsafe extern "C" fn(),
+    /// Another level of [`LogApi::max_level`]. Absent: the plugin keeps the level that it began with.
+    ///
+    /// [`LogApi::max_level`]: crate::host::LogApi::max_level
+    #[cfg(not(feature = "seam-older"))]
+    pub set_log_level: unsafe extern "C" fn(u32),
+    /// How many threads the plugin asks for its `blocking` handlers; 0 or absent: as the host sees fit.
+    #[cfg(not(feature = "seam-older"))]
+    pub blocking_threads: u32,
+    /// What a later release may append: a field.
+    #[cfg(feature = "seam-newer")]
+    pub next_field: u32,
+    /// What a later release may append: a function.
+    #[cfg(feature = "seam-newer")]
+    pub next_function: unsafe extern "C" fn() -> u32,
+}
+
+impl RootModule for PluginModuleRef {
+    declare_root_module_statics! {PluginModuleRef}
+    const BASE_NAME: &'static str = "agentsys_plugin";
+    const NAME: &'static str = "agentsys_plugin";
+    const VERSION_STRINGS: VersionStrings = package_version_strings!();
+}

@@ -1,0 +1,242 @@
+//! `#[routes]`: handlers of the functions that carry `#[route("name")]`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta, Result, ReturnType,
+    Type,
+};
+
+use crate::json;
+
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if !options.is_empty() {
+        return Err(Error::new(options.span(), "#[routes] takes no options"));
+    }
+    let mut item: ItemImpl = syn::parse2(item)?;
+    if item.trait_.is_some() || !item.generics.params.is_empty() {
+        let message = "#[routes] stands on `impl YourType`, without generics";
+        return Err(Error::new(item.span(), message));
+    }
+    let mut routes: Vec<Route> = Vec::new();
+    for item in &mut item.items {
+        if let ImplItem::Fn(function) = item
+            && let Some(route) = Route::take(function)?
+        {
+            if routes.iter().any(|other| other.name.value() == route.name.value()) {
+                let message = format!("route `{}` is there already", route.name.value());
+                return Err(Error::new(route.name.span(), message));
+            }
+            routes.push(route);
+        }
+    }
+    if routes.is_empty() {
+        let message = "#[routes] needs at least one function with #[route(\"name\")]";
+        return Err(Error::new(item.self_ty.span(), message));
+    }
+    let this = &item.self_ty;
+    let records = routes.iter().enumerate().map(|(number, route)| route.record(number));
+    let handlers = routes.iter().enumerate().map(|(number, route)| route.handler(number, this));
+    Ok(quote! {
+        #item
+
+        const _: () = {
+            use ::agentsys_plugin::__private as sdk;
+            #[allow(unused_imports, reason = "only types without a schema need it")]
+            use sdk::NoSchema as _;
+            #(#records)*
+            impl sdk::Routes for #this {
+                const HANDLERS: &'static [sdk::Handler<Self>] = &[#(#handlers),*];
+            }
+        };
+    })
+}
+
+struct Route {
+    name: LitStr,
+    blocking: bool,
+    description: String,
+    function: syn::Ident,
+    is_async: bool,
+    takes_context: bool,
+    input: Option<Type>,
+    output: TokenStream,
+}
+
+impl Route {
+    /// Reads, and removes, the function's `#[route(…)]`, if it has one.
+    fn take(function: &mut ImplItemFn) -> Result<Option<Self>> {
+        let Some(at) = function.attrs.iter().position(|attribute| attribute.path().is_ident("route")) else {
+            return Ok(None);
+        };
+        let attribute = function.attrs.remove(at);
+        let (name, blocking) = options(&attribute)?;
+        let signature = &function.sig;
+        if !signature.generics.params.is_empty() {
+            let message = "a handler has no generics: a host calls it by name";
+            return Err(Error::new(signature.generics.span(), message));
+        }
+        if blocking && signature.asyncness.is_some() {
+            let message = "a blocking handler is a plain `fn`: an `async fn` must not block";
+            return Err(Error::new(signature.asyncness.span(), message));
+        }
+        let (takes_context, input) = arguments(function)?;
+        let output = match &function.sig.output {
+            ReturnType::Default => {
+                let message = "a handler returns `Result<T>`";
+                return Err(Error::new(function.sig.span(), message));
+            }
+            ReturnType::Type(_, ty) => quote!(#ty),
+        };
+        Ok(Some(Self {
+            name,
+            blocking,
+            description: description(&function.attrs),
+            function: function.sig.ident.clone(),
+            is_async: function.sig.asyncness.is_some(),
+            takes_context,
+            input,
+            output,
+        }))
+    }
+
+    fn record(&self, number: usize) -> TokenStream {
+        let mode = match (self.is_async, self.blocking) {
+            (true, _) => "async",
+            (_, true) => "blocking",
+            _ => "plain",
+        };
+        let json = format!(
+            r#"{{"name":{},"description":{},"mode":"{mode}"}}"#,
+            json::string(&self.name.value()),
+            json::string(&self.description),
+        );
+        let record = record_name(number);
+        let parts = format_ident!("JSON_{number}");
+        quote! {
+            const #parts: &[&str] = &[#json];
+            #[used]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__agentsy"))]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".agentsy"))]
+            static #record: [u8; sdk::record_len(#parts)] = sdk::record(sdk::KIND_ROUTE, #parts);
+        }
+    }
+
+    fn handler(&self, number: usize, this: &Type) -> TokenStream {
+        let record = record_name(number);
+        let (route, function, output) = (&self.name, &self.function, &self.output);
+        let input_schema = match &self.input {
+            Some(input) => quote!(|| sdk::SchemaOf::<#input>::new().schema()),
+            None => quote!(|| ::core::option::Option::None),
+        };
+        let input = self.input.as_ref().map(|input| {
+            quote!(<#input as ::agentsys_plugin::FromPayload<_>>::from_payload(payload)?)
+        });
+        let drop_payload = self.input.is_none().then(|| quote!(::core::mem::drop(payload);));
+        let context = |context: TokenStream| self.takes_context.then_some(quote!(#context,));
+        let invoke = if self.is_async {
+            let context = context(quote!(running.context()));
+            quote! {
+                |call: sdk::Call<'_, #this>| call.run_async(|running, payload| async move {
+                    #drop_payload
+                    let plugin = running.plugin()?;
+                    let output = plugin.#function(#context #input).await?;
+                    ::agentsys_plugin::IntoPayload::into_payload(output)
+                })
+            }
+        } else {
+            let context = context(quote!(context));
+            quote! {
+                |call: sdk::Call<'_, #this>| call.run(|plugin, context, payload| {
+                    let _ = context;
+                    #drop_payload
+                    let output = plugin.#function(#context #input)?;
+                    ::agentsys_plugin::IntoPayload::into_payload(output)
+                })
+            }
+        };
+        quote! {
+            sdk::Handler {
+                route: #route,
+                record: &#record,
+                input_schema: #input_schema,
+                output_schema: || sdk::SchemaOf::<<#output as sdk::Fallible>::Value>::new().schema(),
+                invoke: #invoke,
+            }
+        }
+    }
+}
+
+fn record_name(number: usize) -> syn::Ident {
+    format_ident!("RECORD_{number}")
+}
+
+/// `#[route("name")]` or `#[route("name", blocking)]`.
+fn options(attribute: &Attribute) -> Result<(LitStr, bool)> {
+    attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
+        let name: LitStr = input.parse()?;
+        let valid = |c: char| c.is_ascii_alphanumeric() || "_-./:".contains(c);
+        let text = name.value();
+        if text.is_empty() || text.len() > 128 || !text.chars().all(valid) {
+            let message = "a route's name is 1 to 128 of a to z, A to Z, 0 to 9, `_`, `-`, `.`, `/` and `:`";
+            return Err(Error::new(name.span(), message));
+        }
+        let mut blocking = false;
+        while !input.is_empty() {
+            input.parse::<syn::Token![,]>()?;
+            if input.is_empty() {
+                break;
+            }
+            let option: syn::Ident = input.parse()?;
+            if option != "blocking" {
+                return Err(Error::new(option.span(), "known options: blocking"));
+            }
+            blocking = true;
+        }
+        Ok((name, blocking))
+    })
+}
+
+/// Whether the function takes a context, and the type of its input.
+fn arguments(function: &ImplItemFn) -> Result<(bool, Option<Type>)> {
+    let message = "a handler takes `&self`, then `&Context` if it wants it, then at most one input";
+    let mut inputs = function.sig.inputs.iter();
+    match inputs.next() {
+        Some(FnArg::Receiver(receiver)) if receiver.reference.is_some() && receiver.mutability.is_none() => {}
+        _ => return Err(Error::new(function.sig.span(), message)),
+    }
+    let types: Vec<&Type> = inputs
+        .filter_map(|input| match input {
+            FnArg::Typed(input) => Some(&*input.ty),
+            FnArg::Receiver(_) => None,
+        })
+        .collect();
+    match types.as_slice() {
+        [] => Ok((false, None)),
+        [Type::Reference(_)] => Ok((true, None)),
+        [Type::Reference(_), input] => Ok((true, Some((*input).clone()))),
+        [input] => Ok((false, Some((*input).clone()))),
+        _ => Err(Error::new(function.sig.span(), message)),
+    }
+}
+
+/// The doc comment as one line per paragraph.
+fn description(attributes: &[Attribute]) -> String {
+    let lines: Vec<String> = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    let paragraphs: Vec<String> = lines
+        .split(String::is_empty)
+        .filter(|paragraph| !paragraph.is_empty())
+        .map(|paragraph| paragraph.join(" "))
+        .collect();
+    paragraphs.join("\n")
+}

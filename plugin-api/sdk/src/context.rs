@@ -1,0 +1,121 @@
+//! The task at hand, as a handler sees it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use agentsys_abi::bridge::Payload;
+use agentsys_abi::call::RawCall;
+
+use crate::error::Result;
+use crate::host::Host;
+use crate::payload::IntoPayload;
+
+/// The task at hand: its number, what time is left, and the way to other agents.
+pub struct Context {
+    host: *const Host,
+    task: *const (),
+    task_id: u64,
+    hops: u32,
+    route: &'static str,
+    /// Whether `task` is a claim of ours.
+    claimed: bool,
+}
+
+// SAFETY: the seam: a task and a host may be used from any thread; `Host` is `Sync`.
+unsafe impl Send for Context {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// The context of a call that lasts until its function returns.
+    ///
+    /// # Safety
+    /// `call`'s task and `host` must outlive the context.
+    pub(crate) unsafe fn borrowed(host: &Host, call: &RawCall, route: &'static str) -> Self {
+        let RawCall { task, task_id, hops, .. } = *call;
+        Self { host, task, task_id, hops, route, claimed: false }
+    }
+
+    /// The context of a call that goes on after its function has returned.
+    ///
+    /// # Safety
+    /// `host` must outlive the context.
+    pub(crate) unsafe fn claimed(host: &Host, call: &RawCall, route: &'static str) -> Self {
+        // SAFETY: the task is valid during the call.
+        let task = unsafe { (host.raw().api.task().claim())(call.task) };
+        let RawCall { task_id, hops, .. } = *call;
+        Self { host, task, task_id, hops, route, claimed: true }
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        // SAFETY: the constructors' promise: the host outlives the context.
+        unsafe { &*self.host }
+    }
+
+    /// The task's number, unique in its host.
+    #[must_use]
+    pub fn task_id(&self) -> u64 {
+        self.task_id
+    }
+
+    /// The route on which this handler was called; `process` for the plugin's own.
+    #[must_use]
+    pub fn route(&self) -> &'static str {
+        self.route
+    }
+
+    /// How many tasks this one is nested in.
+    #[must_use]
+    pub fn hops(&self) -> u32 {
+        self.hops
+    }
+
+    /// The time that is left for the task; none where nothing limits it.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        // SAFETY: the constructors' promise: the task is valid.
+        let nanos = unsafe { (self.host().raw().api.task().remaining())(self.task) };
+        (nanos != u64::MAX).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// When the time is over; none where nothing limits it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.remaining().and_then(|left| Instant::now().checked_add(left))
+    }
+
+    /// Whether nobody waits for the answer any more. An async handler need not ask: it is dropped. A plain or
+    /// blocking one that takes long asks now and then.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        // SAFETY: the constructors' promise: the task is valid.
+        unsafe { (self.host().raw().api.task().is_cancelled())(self.task) != 0 }
+    }
+
+    /// Routes a task that is part of this one: it inherits the time that is left, and counts one hop more.
+    ///
+    /// # Errors
+    /// What the route's agent failed with, or why none was reached.
+    pub async fn route_task<Kind>(&self, name: &str, data: impl IntoPayload<Kind>) -> Result<Payload> {
+        let payload = data.into_payload()?;
+        // SAFETY: the future borrows `self`, whose task is valid.
+        unsafe { self.host().route(self.task, name, payload) }.await
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if self.claimed {
+            // SAFETY: the one release of our claim.
+            unsafe { (self.host().raw().api.task().release())(self.task) }
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context(task {}, route {:?}, {} hops)", self.task_id, self.route, self.hops)
+    }
+}

@@ -1,0 +1,57 @@
+//! What there is once for each loaded library: its host, and the ends of what it runs for itself.
+
+use std::sync::OnceLock;
+
+use abi_stable::std_types::{ROption, RStr};
+use agentsys_abi::bridge::Failure;
+use agentsys_abi::error::{RawError, kind};
+use agentsys_abi::host::RawHost;
+
+use crate::{logs, panics, runtime, threads};
+
+static HOST: OnceLock<BoundHost> = OnceLock::new();
+
+struct BoundHost(RawHost);
+
+// SAFETY: the seam: a host's context and functions may be used from any thread.
+unsafe impl Send for BoundHost {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for BoundHost {}
+
+/// Gives this library its host; the first call of all.
+///
+/// # Safety
+/// `host` must be valid until [`close`].
+pub(crate) unsafe fn bind(host: RawHost) -> ROption<RawError> {
+    if HOST.set(BoundHost(host)).is_err() {
+        let message = "this copy of the library has a host already";
+        return ROption::RSome(Failure::new(kind::INTERNAL, message).into());
+    }
+    // SAFETY: the caller's promise.
+    unsafe { threads::bind(host) };
+    panics::install_hook();
+    logs::install(max_level());
+    ROption::RNone
+}
+
+/// Ends the library's runtime, and with it every task that still runs there. Blocks.
+pub(crate) fn close() {
+    runtime::end();
+}
+
+/// The level that the host wants; 0 (none) before there is one.
+pub(crate) fn max_level() -> u32 {
+    HOST.get().map_or(0, |BoundHost(host)| {
+        // SAFETY: `bind`'s promise.
+        unsafe { (host.api.log().max_level())(host.context) }
+    })
+}
+
+/// Writes one line to the host's log. Lost before there is a host.
+pub(crate) fn log(level: u32, target: &str, message: &str, fields: &str) {
+    if let Some(BoundHost(host)) = HOST.get() {
+        let (target, message, fields) = (RStr::from(target), RStr::from(message), RStr::from(fields));
+        // SAFETY: `bind`'s promise.
+        unsafe { (host.api.log().write())(host.context, level, target, message, fields) }
+    }
+}

@@ -1,0 +1,191 @@
+//! Handlers as the macros describe them, and how each kind of them is called.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use agentsys_abi::bridge::{Payload, with_waker};
+use agentsys_abi::call::{RawCall, RawFuture, RawReply};
+use agentsys_abi::waker::RawWaker;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::instance::Instance;
+use crate::panics;
+use crate::plugin::Plugin;
+use crate::runtime::InRuntime;
+
+/// One handler of a plugin.
+pub struct Handler<P: 'static> {
+    /// The route's name.
+    pub route: &'static str,
+    /// The record in the file's section; naming it here keeps the linker from dropping it.
+    pub record: &'static [u8],
+    /// The schema of the input.
+    pub input_schema: fn() -> Option<Value>,
+    /// The schema of the output.
+    pub output_schema: fn() -> Option<Value>,
+    /// The call.
+    pub invoke: fn(Call<'_, P>) -> Reply,
+}
+
+/// A plugin with routes: what `#[routes]` implements.
+pub trait Routes: Sized + 'static {
+    /// Its handlers, in the order of their numbers.
+    const HANDLERS: &'static [Handler<Self>];
+}
+
+/// Asks for the handlers of `P`, which may have none; the same device as in [`schema`](crate::schema).
+pub struct HandlersOf<P>(std::marker::PhantomData<P>);
+
+impl<P> HandlersOf<P> {
+    /// The question.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "only the macros' expansion makes one")]
+    pub fn new() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+impl<P: Routes> HandlersOf<P> {
+    /// The handlers.
+    #[must_use]
+    pub fn handlers(&self) -> &'static [Handler<P>] {
+        P::HANDLERS
+    }
+}
+
+/// The answer for a plugin without routes.
+pub trait NoRoutes<P: 'static> {
+    /// None.
+    fn handlers(&self) -> &'static [Handler<P>];
+}
+
+impl<P: 'static> NoRoutes<P> for HandlersOf<P> {
+    fn handlers(&self) -> &'static [Handler<P>] {
+        &[]
+    }
+}
+
+/// What a handler returns, so that the macros can name the type of its value.
+pub trait Fallible {
+    /// The type of what a handler answers when it does not fail.
+    type Value;
+}
+
+impl<T, E> Fallible for std::result::Result<T, E> {
+    type Value = T;
+}
+
+/// One call, on its way to a handler.
+pub struct Call<'a, P> {
+    pub(crate) instance: &'a Arc<Instance<P>>,
+    pub(crate) raw: &'a RawCall,
+    pub(crate) payload: Payload,
+    pub(crate) waker: *const RawWaker,
+    pub(crate) route: &'static str,
+}
+
+/// The answer of a call, as it crosses.
+pub struct Reply(pub(crate) RawReply);
+
+impl<P: Plugin> Call<'_, P> {
+    /// Calls a plain handler, here and now.
+    pub fn run(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
+        let Self { instance, raw, payload, route, .. } = self;
+        let answer = panics::catch(|| name(route), || {
+            // SAFETY: the context lives for this call, and so do its task and the instance.
+            let context = unsafe { Context::borrowed(instance.host(), raw, route) };
+            handler(instance.plugin()?, &context, payload)
+        });
+        Reply(RawReply::ready(answer.flatten().map_err(Error::into_failure)))
+    }
+
+    /// Calls an async handler: boxed once, polled once, and handed over if it is not ready by then.
+    pub fn run_async<F>(self, handler: impl FnOnce(Running<P>, Payload) -> F) -> Reply
+    where
+        F: Future<Output = Result<Payload>> + Send + 'static,
+    {
+        let Self { instance, raw, payload, waker, route } = self;
+        let instance = Arc::clone(instance);
+        // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
+        let context = unsafe { Context::claimed(instance.host(), raw, route) };
+        let running = Running { context, instance };
+        start(route, waker, || handler(running, payload))
+    }
+}
+
+/// An async handler's hold on its context and instance.
+pub struct Running<P> {
+    context: Context,
+    instance: Arc<Instance<P>>,
+}
+
+impl<P: Plugin> Running<P> {
+    /// The author's object.
+    ///
+    /// # Errors
+    /// Where the instance is not initialized.
+    pub fn plugin(&self) -> Result<&P> {
+        self.instance.plugin()
+    }
+
+    /// The task at hand.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+/// Starts the author's async code.
+pub(crate) fn start<F>(what: &'static str, waker: *const RawWaker, make: impl FnOnce() -> F) -> Reply
+where
+    F: Future<Output = Result<Payload>> + Send + 'static,
+{
+    let started = panics::catch(|| name(what), make).and_then(InRuntime::new);
+    let future = match started {
+        Ok(future) => future,
+        Err(error) => return Reply(RawReply::Err(error.into_failure().into())),
+    };
+    let mut future = Box::pin(Guarded { future, what });
+    if !waker.is_null() {
+        // SAFETY: the host lends the waker for this call.
+        let polled = unsafe {
+            with_waker(waker, |waker| future.as_mut().poll(&mut TaskContext::from_waker(waker)))
+        };
+        if let Poll::Ready(answer) = polled {
+            return Reply(RawReply::ready(answer));
+        }
+    }
+    Reply(RawReply::Pending(RawFuture::new(future)))
+}
+
+/// A future of the author's whose panics come back as errors.
+struct Guarded<F> {
+    future: InRuntime<F>,
+    what: &'static str,
+}
+
+impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
+    type Output = agentsys_abi::bridge::Answer;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let what = self.what;
+        // SAFETY: `future` is pinned with `self` and never moved out.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        match panics::catch(|| name(what), || future.poll(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(answer)) => Poll::Ready(answer.map_err(Error::into_failure)),
+            Err(error) => Poll::Ready(Err(error.into_failure())),
+        }
+    }
+}
+
+fn name(what: &str) -> String {
+    match what {
+        "initialize" | "cleanup" | "process" => format!("`{what}`"),
+        route => format!("the handler of route `{route}`"),
+    }
+}

@@ -1,0 +1,61 @@
+//! The author's panics: caught wherever the host calls, and turned into an error that says where it happened.
+
+use std::cell::{Cell, RefCell};
+use std::panic;
+
+use agentsys_abi::bridge;
+
+use crate::error::{Error, ErrorKind};
+use crate::generation;
+
+thread_local! {
+    /// Whether a panic on this thread will come back to the host as an error.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic on this thread happened.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs the author's code. `what` names it, should it panic.
+pub(crate) fn catch<R>(what: impl FnOnce() -> String, f: impl FnOnce() -> R) -> Result<R, Error> {
+    let outer = CAUGHT.replace(true);
+    let result = bridge::catch(f);
+    CAUGHT.set(outer);
+    result.map_err(|message| {
+        let place = PLACE.take().map_or_else(String::new, |place| format!(" at {place}"));
+        Error::new(ErrorKind::Panicked, format!("{} panicked{place}: {message}", what()))
+    })
+}
+
+/// Takes over from std's own hook, whose words on standard error would name neither plugin nor route. This is the library's own copy
+/// of std: the host's hook is another.
+pub(crate) fn install_hook() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string);
+        if CAUGHT.get() {
+            PLACE.set(place);
+        } else {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or("without a name").to_owned();
+            let place = place.unwrap_or_else(|| "an unknown place".to_owned());
+            let message = info.payload_as_str().unwrap_or("a panic without a message");
+            let line = format!("a thread of the plugin ({name}) panicked at {place}: {message}");
+            generation::log(1, "agentsys_plugin::panics", &line, "{}");
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caught_panic_says_what_panicked_and_where() {
+        install_hook();
+        let error = catch(|| "route `x`".to_owned(), || panic!("no {}", "good")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Panicked);
+        let message = error.message();
+        assert!(message.starts_with("route `x` panicked at "), "{message}");
+        assert!(message.contains("panics.rs:") && message.ends_with(": no good"), "{message}");
+        let _ = panic::take_hook();
+    }
+}
