@@ -1,1 +1,57 @@
-//! Under construction.
+//! The plugin host, to embed.
+//!
+//! A [`Host`] finds compiled plugins in directories, checks and starts them, and routes tasks to their handlers and
+//! to agents of your own:
+//!
+//! ```
+//! use agentsys_host::{Host, Payload, agent_fn};
+//! use std::sync::Arc;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let state = std::env::temp_dir().join(format!("agentsys-doc-{}", std::process::id()));
+//! let host = Host::builder().plugin_dir("plugins").state_dir(&state).build().await?;
+//!
+//! let shout = agent_fn("shout", "Says it louder.", async |data: Payload| {
+//!     Ok::<_, std::str::Utf8Error>(data.to_str()?.to_uppercase())
+//! });
+//! host.router().register_agent("shout", Arc::new(shout))?;
+//!
+//! let answer = host.router().route_task("shout", "hello").await?;
+//! assert_eq!(answer.to_str()?, "HELLO");
+//! host.shutdown().await;
+//! # std::fs::remove_dir_all(&state)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A plugin that does not load, fails or hangs costs a line in the log and in [`Host::plugins`]; the host goes on.
+//! What ends a process (a segfault, an abort, a stack overflow) ends the host too, since plugins run inside it.
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod blocking;
+mod builder;
+mod convert;
+mod error;
+mod host;
+mod options;
+mod plugins;
+mod runtimes;
+mod services;
+mod serving;
+mod slot;
+mod status;
+mod task;
+
+pub use agentsys_loader::{InspectError, Inspected, inspect};
+pub use agentsys_router::{
+    Agent, AgentId, AgentInfo, ContentType, ErrorKind, Payload, Reply, RoutePolicy, Router, RouterError, Strategy,
+    Task, TaskError, TaskOptions, agent_fn, agent_fn_sync, agent_fn_with,
+};
+pub use builder::HostBuilder;
+pub use error::{HostError, PluginError};
+pub use host::{Host, Shutdown};
+pub use options::PluginOptions;
+pub use status::{AgentStatus, PluginState, PluginStatus, RouteStatus};

@@ -1,1 +1,59 @@
-//! Under construction.
+//! From a file to a generation: found, inspected, copied, opened, checked, called, closed.
+//!
+//! All of the host's `unsafe` is in this crate, behind an interface that has none: an [`Instance`] is
+//! called with [`Data`] and answers with it, at once or through a future, and everything that points into a
+//! plugin holds a [`Lease`] on its [`Generation`].
+//!
+//! | step | where |
+//! |---|---|
+//! | which files, and which of two serves | [`discover()`] |
+//! | what a file says of itself, without running it | [`inspect()`] |
+//! | the copy that is opened | [`CopyStore`] |
+//! | opened, its layout checked, bound | [`Generation::open`] |
+//! | made, initialized, called, cleaned up | [`Instance`] |
+//! | what plugins may ask of the host | [`Services`] |
+
+mod copies;
+mod discover;
+mod error;
+mod generation;
+mod host_api;
+mod inspect;
+mod instance;
+mod layout;
+mod lease;
+mod library;
+mod mapping;
+mod metadata;
+mod output;
+mod services;
+mod task;
+mod threads;
+mod waker;
+
+pub use copies::{CopyError, CopyStore, PrivateCopy};
+pub use discover::{
+    Candidate, Discovery, Rejected, Shadowed, UnreadableDir, discover, is_library_name,
+};
+pub use inspect::{
+    ContentHash, Fault, Format, Incomplete, InspectError, Inspected, MAX_FILE_LEN, MAX_RECORDS,
+    SectionFault, inspect, inspect_bytes, is_complete, read_and_inspect,
+};
+pub use metadata::{
+    Dependency, Interface, InterfaceMismatch, InvalidInterface, MAX_NAME_LEN, Metadata,
+    MetadataError, Mode, PluginRecord, RouteRecord, check_name,
+};
+
+pub use agentsys_abi::bridge::{Answer, Failure};
+pub use agentsys_abi::call::HANDLER_PROCESS;
+pub use agentsys_abi::error::kind as failure_kind;
+pub use error::LoadError;
+pub use generation::{Description, Generation, HandlerDescription, Source};
+pub use instance::{Call, Instance, Invoked, Outcome};
+pub use lease::{Lease, LeaseKind};
+pub use output::Data;
+pub use services::{LogLine, Routed, Services};
+pub use task::{SharedTask, Task};
+
+/// The interface that this host speaks.
+pub const INTERFACE: Interface = Interface::HOST;

@@ -1,1 +1,72 @@
-//! Under construction.
+//! Named routes, the agents behind them, and the policies a task passes on its way.
+//!
+//! A *route* is a named group of *agents*; a *task* is one call of a route. The router brings each
+//! task to one agent, within the route's timeout and its number of places, and brings the answer
+//! back. It knows no plugin, no interface of one, and no file: an agent is whatever implements
+//! [`Agent`], so that a plugin's handler and an embedder's closure are the same to it.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use agentsys_router::{Payload, Router, RouterConfig, agent_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = Router::new(RouterConfig::default());
+//! let shout = agent_fn("shout", "Repeats a text in capitals.", async |data: Payload| {
+//!     Ok(String::from_utf8_lossy(data.bytes()).to_uppercase())
+//! });
+//! router.register_agent("shout", Arc::new(shout))?;
+//! router.start();
+//!
+//! let answer = router.route_task("shout", "hello").await?;
+//! assert_eq!(answer.to_str()?, "HELLO");
+//!
+//! let error = router.route_task("shuot", "hello").await.expect_err("a mistyped name");
+//! assert_eq!(error.message(), "no route is named \"shuot\"; did you mean \"shout\"?");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The path of a call is in `call`; what a call does only if it has to wait, in `waiting`.
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod agent_fn;
+mod call;
+mod config;
+mod content_type;
+mod error;
+mod gate;
+mod lifecycle;
+mod member;
+mod options;
+mod payload;
+mod policy;
+mod refusal;
+mod registry;
+mod route;
+mod router;
+mod router_error;
+mod strategy;
+mod suggest;
+mod table;
+mod task;
+mod task_id;
+mod under_way;
+mod waiting;
+
+pub use agent::{Agent, AgentId, AgentInfo, Reply, ReplyFuture};
+pub use agent_fn::{agent_fn, agent_fn_sync, agent_fn_with};
+pub use call::RouteTask;
+pub use config::RouterConfig;
+pub use content_type::ContentType;
+pub use error::{ErrorKind, TaskError};
+pub use options::TaskOptions;
+pub use payload::Payload;
+pub use policy::RoutePolicy;
+pub use route::{MemberInfo, RouteInfo};
+pub use router::Router;
+pub use router_error::RouterError;
+pub use strategy::{Strategy, UnknownStrategy};
+pub use task::Task;

@@ -9,13 +9,19 @@ use abi_stable::std_types::{RString, RVec};
 pub struct RawError {
     /// One of [`kind`]'s codes; an unknown one means [`kind::FAILED`].
     pub kind: u32,
-    /// Whether a retry may help: 0 or 1.
-    pub retryable: u32,
+    /// [`FLAG_RETRYABLE`] and [`FLAG_POISONED`].
+    pub flags: u32,
     /// What went wrong, in one line.
     pub message: RString,
     /// Why, outermost first.
     pub causes: RVec<RString>,
 }
+
+/// In [`RawError::flags`]: a retry may help.
+pub const FLAG_RETRYABLE: u32 = 1;
+
+/// In [`RawError::flags`]: the instance that was called panicked itself, and should not be called again.
+pub const FLAG_POISONED: u32 = 2;
 
 /// The codes of [`RawError::kind`].
 pub mod kind {
@@ -39,4 +45,6 @@ pub mod kind {
     pub const NOT_RUNNING: u32 = 8;
     /// The host or the SDK is at fault.
     pub const INTERNAL: u32 = 9;
+    /// Tasks are nested too deeply, as by agents that call each other in a circle.
+    pub const LOOP_DETECTED: u32 = 10;
 }

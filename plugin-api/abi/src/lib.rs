@@ -36,3 +36,18 @@ pub mod waker;
 
 /// The version of the interface, `major.minor`: a host takes plugins of its own major.
 pub const INTERFACE: &str = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
+/// The number before the dot.
+pub const INTERFACE_MAJOR: u32 = number(env!("CARGO_PKG_VERSION_MAJOR"));
+
+/// The number after the dot.
+pub const INTERFACE_MINOR: u32 = number(env!("CARGO_PKG_VERSION_MINOR"));
+
+const fn number(digits: &str) -> u32 {
+    let (digits, mut value, mut at) = (digits.as_bytes(), 0, 0);
+    while at < digits.len() {
+        value = value * 10 + (digits[at] - b'0') as u32;
+        at += 1;
+    }
+    value
+}

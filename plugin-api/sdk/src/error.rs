@@ -40,6 +40,8 @@ pub enum ErrorKind {
     NotRunning,
     /// The host or the SDK is at fault.
     Internal,
+    /// Tasks are nested too deeply, as by agents that call each other in a circle.
+    LoopDetected,
 }
 
 impl Error {
@@ -113,8 +115,15 @@ impl Error {
         *self.0
     }
 
+    /// What a nested task failed with: if an instance panicked there, it was not ours.
     pub(crate) fn from_failure(failure: Failure) -> Self {
-        Self(Box::new(failure))
+        Self(Box::new(Failure { poisoned: false, ..failure }))
+    }
+
+    /// A panic of our own instance's.
+    pub(crate) fn poisoned(message: String) -> Self {
+        let failure = Failure::new(kind::PANICKED, message);
+        Self(Box::new(Failure { poisoned: true, ..failure }))
     }
 }
 
@@ -162,6 +171,7 @@ impl ErrorKind {
             Self::Panicked => kind::PANICKED,
             Self::NotRunning => kind::NOT_RUNNING,
             Self::Internal => kind::INTERNAL,
+            Self::LoopDetected => kind::LOOP_DETECTED,
         }
     }
 
@@ -176,6 +186,7 @@ impl ErrorKind {
             kind::PANICKED => Self::Panicked,
             kind::NOT_RUNNING => Self::NotRunning,
             kind::INTERNAL => Self::Internal,
+            kind::LOOP_DETECTED => Self::LoopDetected,
             // A newer host may know kinds that we do not.
             _ => Self::Failed,
         }
@@ -225,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_from_its_code() {
-        for code in 0..=kind::INTERNAL {
+        for code in 0..=kind::LOOP_DETECTED {
             assert_eq!(ErrorKind::from_code(code).code(), code);
         }
         assert_eq!(ErrorKind::from_code(4_000), ErrorKind::Failed);

@@ -55,3 +55,9 @@ pub(crate) fn log(level: u32, target: &str, message: &str, fields: &str) {
         unsafe { (host.api.log().write())(host.context, level, target, message, fields) }
     }
 }
+
+/// Whether the host has the field that a later release may append.
+#[cfg(feature = "seam-newer")]
+pub(crate) fn host_has_next_field() -> bool {
+    HOST.get().is_some_and(|BoundHost(host)| host.api.next_field().is_some())
+}

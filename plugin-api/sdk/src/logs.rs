@@ -27,6 +27,7 @@ pub(crate) fn install(level: u32) {
 }
 
 /// Takes another level of the host's.
+#[cfg(not(feature = "seam-older"))]
 pub(crate) fn set_level(level: u32) {
     MAX_LEVEL.store(level, Ordering::Relaxed);
     tracing::callsite::rebuild_interest_cache();

@@ -17,12 +17,13 @@ use agentsys_abi::payload::RawPayload;
 use agentsys_abi::waker::RawWaker;
 use serde_json::{Value, json};
 
-use crate::error::{Error, ErrorKind};
 use crate::handler::{Call, Handler, start};
 use crate::instance::Instance;
 use crate::plugin::Plugin;
 use crate::schema::SchemaOf;
-use crate::{generation, logs};
+#[cfg(not(feature = "seam-older"))]
+use crate::logs;
+use crate::generation;
 
 /// A plugin as `#[plugin]` describes it.
 pub trait Entry: Plugin {
@@ -59,8 +60,14 @@ impl<P: Entry> Functions<P> {
                 cleanup: Self::cleanup,
                 destroy: Self::destroy,
                 close,
+                #[cfg(not(feature = "seam-older"))]
                 set_log_level,
+                #[cfg(not(feature = "seam-older"))]
                 blocking_threads: P::BLOCKING_THREADS,
+                #[cfg(feature = "seam-newer")]
+                next_field: 7,
+                #[cfg(feature = "seam-newer")]
+                next_function,
             })
         }
         .static_as_prefix(),
@@ -162,8 +169,7 @@ impl<P: Entry> Functions<P> {
     /// The last wall: what the inner ones let through can only be the SDK's own fault.
     fn guard(f: impl FnOnce() -> RawReply) -> RawReply {
         catch(f).unwrap_or_else(|message| {
-            let error = Error::new(ErrorKind::Panicked, format!("the plugin panicked: {message}"));
-            RawReply::Err(error.into_failure().into())
+            RawReply::Err(Failure::panicked("the plugin", &message).into())
         })
     }
 }
@@ -178,6 +184,13 @@ unsafe extern "C" fn close() {
     let _ = catch(generation::close);
 }
 
+/// A plugin that looks for a field which only a newer host would have finds that this one lacks it.
+#[cfg(feature = "seam-newer")]
+unsafe extern "C" fn next_function() -> u32 {
+    generation::host_has_next_field().into()
+}
+
+#[cfg(not(feature = "seam-older"))]
 unsafe extern "C" fn set_log_level(level: u32) {
     let _ = catch(|| logs::set_level(level));
 }

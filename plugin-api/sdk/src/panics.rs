@@ -5,7 +5,7 @@ use std::panic;
 
 use agentsys_abi::bridge;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::generation;
 
 thread_local! {
@@ -22,7 +22,7 @@ pub(crate) fn catch<R>(what: impl FnOnce() -> String, f: impl FnOnce() -> R) -> 
     CAUGHT.set(outer);
     result.map_err(|message| {
         let place = PLACE.take().map_or_else(String::new, |place| format!(" at {place}"));
-        Error::new(ErrorKind::Panicked, format!("{} panicked{place}: {message}", what()))
+        Error::poisoned(format!("{} panicked{place}: {message}", what()))
     })
 }
 
@@ -52,7 +52,7 @@ mod tests {
     fn a_caught_panic_says_what_panicked_and_where() {
         install_hook();
         let error = catch(|| "route `x`".to_owned(), || panic!("no {}", "good")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Panicked);
+        assert_eq!(error.kind(), crate::ErrorKind::Panicked);
         let message = error.message();
         assert!(message.starts_with("route `x` panicked at "), "{message}");
         assert!(message.contains("panics.rs:") && message.ends_with(": no good"), "{message}");

@@ -2,7 +2,7 @@
 
 use abi_stable::std_types::RString;
 
-use crate::error::{RawError, kind};
+use crate::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
 
 /// A failure that crossed the seam, or is about to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Failure {
     pub kind: u32,
     /// Whether a retry may help.
     pub retryable: bool,
+    /// Whether the instance that was called panicked itself, and should not be called again.
+    pub poisoned: bool,
     /// What went wrong, in one line.
     pub message: String,
     /// Why, outermost first.
@@ -23,6 +25,7 @@ impl Failure {
         Self {
             kind,
             retryable: false,
+            poisoned: false,
             message: message.into(),
             causes: Vec::new(),
         }
@@ -30,7 +33,7 @@ impl Failure {
 
     /// That a function of the other side, or of ours, panicked where it must not.
     pub fn panicked(what: &str, message: &str) -> Self {
-        Self::new(kind::PANICKED, format!("{what} panicked: {message}"))
+        Self { poisoned: true, ..Self::new(kind::PANICKED, format!("{what} panicked: {message}")) }
     }
 }
 
@@ -38,7 +41,8 @@ impl From<Failure> for RawError {
     fn from(failure: Failure) -> Self {
         Self {
             kind: failure.kind,
-            retryable: u32::from(failure.retryable),
+            flags: if failure.retryable { FLAG_RETRYABLE } else { 0 }
+                | if failure.poisoned { FLAG_POISONED } else { 0 },
             message: failure.message.into(),
             causes: failure.causes.into_iter().map(RString::from).collect(),
         }
@@ -50,7 +54,8 @@ impl From<RawError> for Failure {
     fn from(raw: RawError) -> Self {
         Self {
             kind: raw.kind,
-            retryable: raw.retryable != 0,
+            retryable: raw.flags & FLAG_RETRYABLE != 0,
+            poisoned: raw.flags & FLAG_POISONED != 0,
             message: raw.message.as_str().to_owned(),
             causes: raw.causes.iter().map(|cause| cause.as_str().to_owned()).collect(),
         }

@@ -96,6 +96,20 @@ impl Payload {
         unsafe { std::ptr::read(&this.0) }
     }
 
+    /// The very bytes, without a copy, where this side made the payload.
+    ///
+    /// # Errors
+    /// The payload itself, where the other side made it.
+    pub fn try_into_bytes(self) -> Result<Bytes, Self> {
+        if self.0.ops.0.to_raw_ptr() != OPS.0.to_raw_ptr() {
+            return Err(self);
+        }
+        let raw = self.into_raw();
+        // SAFETY: a payload with our functions holds an `Owner` of ours, which moves out here instead of being released.
+        let owner = unsafe { raw.owner.as_ptr().cast::<Owner>().read() };
+        Ok(owner.bytes)
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {

@@ -1,0 +1,61 @@
+//! The bounded pool of threads on which one plugin's `blocking` handlers run.
+//!
+//! A handler that blocks cannot be stopped. When its caller gives up, it is told so, and keeps its place and its lease until it returns: so a
+//! plugin that hangs uses up its own places, and nobody else's.
+
+use std::sync::Arc;
+
+use agentsys_loader::{Data, Instance, Invoked, Outcome};
+use agentsys_router::{ErrorKind, Reply, Task, TaskError};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::task::KeptTask;
+
+pub(crate) struct BlockingPool {
+    places: Arc<Semaphore>,
+    size: usize,
+    workers: Handle,
+}
+
+impl BlockingPool {
+    pub(crate) fn new(size: usize, workers: Handle) -> Self {
+        let size = size.clamp(1, Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(size)), size, workers }
+    }
+
+    /// Calls a handler on a thread of the pool; `finish` makes of its outcome what the router takes.
+    pub(crate) fn call<F>(&self, instance: Arc<Instance>, handler: u32, task: &Task, data: Data, finish: F) -> Reply
+    where
+        F: FnOnce(Outcome) -> Result<agentsys_router::Payload, TaskError> + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            let message = format!("all {} threads for the plugin's blocking handlers are in use", self.size);
+            return Reply::Ready(Err(TaskError::new(ErrorKind::Overloaded, message).retryable(true)));
+        };
+        let caller_gone = CancellationToken::new();
+        let on_drop = caller_gone.clone().drop_guard();
+        let kept = KeptTask { task: Arc::new(task.clone()), caller_gone: Some(caller_gone) };
+        let handle = self.workers.clone();
+        let running = self.workers.spawn_blocking(move || {
+            let outcome = match instance.invoke(handler, &kept, data, None) {
+                Invoked::Ready(outcome) => outcome,
+                Invoked::Pending(call) => handle.block_on(call),
+            };
+            drop(instance);
+            drop(place);
+            outcome
+        });
+        Reply::pending(async move {
+            let _on_drop = on_drop;
+            match running.await {
+                Ok(outcome) => finish(outcome),
+                Err(error) => {
+                    let message = format!("the thread of the blocking handler ended: {error}");
+                    Err(TaskError::new(ErrorKind::Internal, message))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! All plugins of a host: which were found, which serve, and in what order they stop.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use agentsys_loader::{Candidate, Discovery, Rejected, Shadowed};
+use agentsys_router::{AgentId, Router};
+use tokio::sync::oneshot;
+
+use crate::error::PluginError;
+use crate::options::PluginOptions;
+use crate::runtimes::within;
+use crate::serving::{self, Ground, Serving};
+use crate::status::{PluginState, PluginStatus};
+
+/// The plugins of a host.
+pub(crate) struct Plugins {
+    ground: Ground,
+    router: Router,
+    entries: Mutex<Vec<PluginStatus>>,
+    /// In the order in which they began to serve.
+    running: Mutex<Vec<Running>>,
+}
+
+struct Running {
+    name: String,
+    serving: Arc<Serving>,
+    agents: Vec<AgentId>,
+    closed: oneshot::Receiver<()>,
+}
+
+impl Plugins {
+    pub(crate) fn new(ground: Ground, router: Router) -> Self {
+        Self { ground, router, entries: Mutex::default(), running: Mutex::default() }
+    }
+
+    /// Starts every plugin that was found, all at once; one that fails stops no other.
+    pub(crate) async fn start(&self, found: Discovery, options: &HashMap<String, PluginOptions>) {
+        for dir in &found.unreadable_dirs {
+            tracing::warn!("{dir}");
+        }
+        let mut entries: Vec<PluginStatus> = Vec::new();
+        entries.extend(found.rejected.iter().map(rejected));
+        entries.extend(found.shadowed.iter().map(shadowed));
+        for entry in &entries {
+            let reason = entry.reason.as_deref().unwrap_or_default();
+            match entry.state {
+                PluginState::Discovered => tracing::info!("{reason}"),
+                _ => tracing::warn!("{reason}"),
+            }
+        }
+        let starting = found.plugins.iter().map(|candidate| {
+            let name = &candidate.inspected.metadata.plugin.name;
+            self.start_one(candidate, options.get(name).cloned().unwrap_or_default())
+        });
+        entries.extend(futures_util::future::join_all(starting).await);
+        entries.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+        *lock(&self.entries) = entries;
+    }
+
+    async fn start_one(&self, candidate: &Candidate, options: PluginOptions) -> PluginStatus {
+        let began = Instant::now();
+        let name = candidate.inspected.metadata.plugin.name.clone();
+        let version = &candidate.inspected.metadata.plugin.version;
+        match self.serve(candidate, options).await {
+            Ok((number, routes)) => {
+                tracing::info!(plugin = %name, "{name} {version} serves {} in {:?}", count(routes.len(), "route"), began.elapsed());
+                PluginStatus { generation: Some(number), routes, ..status(candidate, PluginState::Running, None) }
+            }
+            Err(error) => {
+                tracing::error!(plugin = %name, "{name} {version} does not run: {error}");
+                if let PluginError::Load(load) = &error
+                    && let Some(report) = load.report()
+                {
+                    tracing::debug!(plugin = %name, "{report}");
+                }
+                status(candidate, PluginState::Failed, Some(error.to_string()))
+            }
+        }
+    }
+
+    async fn serve(&self, candidate: &Candidate, options: PluginOptions) -> Result<(u64, Vec<String>), PluginError> {
+        let started = serving::start(&self.ground, candidate, 1, options).await?;
+        let mut routes: Vec<String> = started.agents.iter().map(|(route, _)| route.clone()).collect();
+        routes.dedup();
+        let number = started.serving.number();
+        let agents = self.router.register_agents(started.agents)?;
+        lock(&self.running).push(Running {
+            name: candidate.inspected.metadata.plugin.name.clone(),
+            serving: started.serving,
+            agents,
+            closed: started.closed,
+        });
+        Ok((number, routes))
+    }
+
+    /// Stops every plugin, the last to serve first, within `limit` in all.
+    pub(crate) async fn stop(&self, limit: Duration) {
+        let end = Instant::now() + limit;
+        let running = std::mem::take(&mut *lock(&self.running));
+        for plugin in running.into_iter().rev() {
+            let Running { name, serving, agents, closed } = plugin;
+            let reason = self.stop_one(&name, serving, &agents, closed, end).await;
+            let mut entries = lock(&self.entries);
+            let mut mine = entries.iter_mut().filter(|entry| entry.name == name && entry.state == PluginState::Running);
+            if let Some(entry) = mine.next() {
+                entry.state = PluginState::Stopped;
+                entry.reason = reason;
+            }
+        }
+    }
+
+    async fn stop_one(
+        &self,
+        name: &str,
+        serving: Arc<Serving>,
+        agents: &[AgentId],
+        closed: oneshot::Receiver<()>,
+        end: Instant,
+    ) -> Option<String> {
+        let control = self.ground.runtimes.control();
+        let left = || end.saturating_duration_since(Instant::now());
+        let _ = self.router.replace_agents(agents, Vec::new());
+        let errors = serving.stop(left()).await;
+        for error in &errors {
+            tracing::warn!(plugin = %name, "{name}: {error}");
+        }
+        let outstanding = Arc::downgrade(&serving);
+        let held = serving.outstanding();
+        drop(serving);
+        let grace = left().min(CLOSE_GRACE);
+        if within(control, grace, closed).await.is_some() {
+            tracing::info!(plugin = %name, "{name} is stopped");
+        } else {
+            let held = outstanding.upgrade().map_or(held, |serving| serving.outstanding());
+            tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held} left");
+        }
+        errors.first().map(ToString::to_string)
+    }
+
+    pub(crate) fn status(&self) -> Vec<PluginStatus> {
+        lock(&self.entries).clone()
+    }
+}
+
+/// How long a host waits for a plugin's own runtime to end, once its instances are gone.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+fn rejected(rejected: &Rejected) -> PluginStatus {
+    let file = rejected.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    PluginStatus {
+        name: file,
+        version: None,
+        state: PluginState::Failed,
+        generation: None,
+        path: rejected.path.clone(),
+        reason: Some(rejected.error.to_string()),
+        routes: Vec::new(),
+    }
+}
+
+fn shadowed(shadowed: &Shadowed) -> PluginStatus {
+    status(&shadowed.candidate, PluginState::Discovered, Some(shadowed.reason.clone()))
+}
+
+fn status(candidate: &Candidate, state: PluginState, reason: Option<String>) -> PluginStatus {
+    let plugin = &candidate.inspected.metadata.plugin;
+    PluginStatus {
+        name: plugin.name.clone(),
+        version: Some(plugin.version.to_string()),
+        state,
+        generation: None,
+        path: candidate.path.clone(),
+        reason,
+        routes: Vec::new(),
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,106 @@
+//! The host's two runtimes.
+//!
+//! A plugin's function may never return, and nobody can make it. What must go on all the same (deadlines, signals, the
+//! control socket, shutdown) runs on the *control* runtime, where no plugin code ever runs. Plugin code runs on the *workers*, or on
+//! the threads of an embedder that calls a route.
+
+use std::future::Future;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::HostError;
+
+/// A handler that never returns takes its worker with it, so there are a few more than cores.
+const MIN_WORKERS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Runtimes {
+    control: Handle,
+    end_control: CancellationToken,
+    workers: Option<Runtime>,
+}
+
+impl Runtimes {
+    pub(crate) fn start() -> Result<Self, HostError> {
+        let failed = |what| move |source: io::Error| HostError::Start { what, source };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let workers = Builder::new_multi_thread()
+            .worker_threads(cores.max(MIN_WORKERS))
+            .thread_name("agentsys-worker")
+            .enable_all()
+            .build()
+            .map_err(failed("workers"))?;
+        let control =
+            Builder::new_current_thread().enable_all().build().map_err(failed("control runtime"))?;
+        let handle = control.handle().clone();
+        let end_control = CancellationToken::new();
+        let ended = end_control.clone();
+        thread::Builder::new()
+            .name("agentsys-control".to_owned())
+            .spawn(move || {
+                control.block_on(ended.cancelled());
+                control.shutdown_background();
+            })
+            .map_err(failed("control thread"))?;
+        Ok(Self { control: handle, end_control, workers: Some(workers) })
+    }
+
+    /// The runtime on which no plugin code runs.
+    pub(crate) fn control(&self) -> &Handle {
+        &self.control
+    }
+
+    /// The runtime on which plugin code runs.
+    pub(crate) fn workers(&self) -> &Handle {
+        self.workers.as_ref().expect("taken in `drop` alone").handle()
+    }
+}
+
+impl Drop for Runtimes {
+    fn drop(&mut self) {
+        self.end_control.cancel();
+        if let Some(workers) = self.workers.take() {
+            // Without waiting: a plugin that never returns holds its thread for good, and this may be an async context.
+            workers.shutdown_background();
+        }
+    }
+}
+
+/// The future's output, unless `limit` is over first. The control runtime keeps the time.
+pub(crate) async fn within<F: Future>(control: &Handle, limit: Duration, future: F) -> Option<F::Output> {
+    let timeout = {
+        let _entered = control.enter();
+        tokio::time::timeout(limit, future)
+    };
+    timeout.await.ok()
+}
+
+/// Runs a plugin's future on a thread of its own, which may be lost. The future is dropped where the caller gives up, as soon as it awaits.
+pub(crate) async fn on_own_thread<F, Fut>(workers: &Handle, make: F) -> Result<Fut::Output, String>
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Send + 'static,
+{
+    let given_up = CancellationToken::new();
+    let _give_up = given_up.clone().drop_guard();
+    let handle = workers.clone();
+    let task = workers.spawn_blocking(move || {
+        handle.block_on(async {
+            tokio::select! {
+                biased;
+                () = given_up.cancelled() => None,
+                output = make() => Some(output),
+            }
+        })
+    });
+    match task.await {
+        Ok(Some(output)) => Ok(output),
+        Ok(None) => Err("the caller gave up".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,68 @@
+//! What plugins ask of the host: its log and its router.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use agentsys_loader::{Data, Failure, LogLine, Routed, Services, Task, failure_kind};
+use agentsys_router::{Router, TaskOptions};
+use tracing::level_filters::LevelFilter;
+
+use crate::convert;
+use crate::task::KeptTask;
+
+/// The host's services.
+pub(crate) struct HostServices {
+    pub(crate) router: Router,
+}
+
+impl Services for HostServices {
+    fn max_log_level(&self) -> u32 {
+        let level = LevelFilter::current();
+        [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE]
+            .into_iter()
+            .zip(1..)
+            .filter(|(filter, _)| *filter <= level)
+            .map(|(_, code)| code)
+            .last()
+            .unwrap_or(0)
+    }
+
+    fn log(&self, line: LogLine<'_>) {
+        let LogLine { plugin, generation, level, target, message, fields } = line;
+        let fields = if fields == "{}" { None } else { Some(tracing::field::display(fields)) };
+        // The level of an event is part of the program's text, hence five of them.
+        macro_rules! log {
+            ($macro:ident) => {
+                tracing::$macro!(target: "agentsys::plugin", plugin, generation, module = target, fields, "{message}")
+            };
+        }
+        match level {
+            1 => log!(error),
+            2 => log!(warn),
+            3 => log!(info),
+            4 => log!(debug),
+            _ => log!(trace),
+        }
+    }
+
+    fn route_task(&self, plugin: &str, parent: Option<&dyn Task>, route: &str, data: Data) -> Routed {
+        let mut options = TaskOptions::default();
+        if let Some(parent) = parent {
+            let shared: Arc<dyn Any + Send + Sync> = parent.share();
+            match shared.downcast::<KeptTask>() {
+                Ok(kept) => options = options.parent(Arc::clone(&kept.task)),
+                Err(_) => {
+                    let message = format!("plugin {plugin} nests a task in one that is not this host's");
+                    let failure = Failure::new(failure_kind::INTERNAL, message);
+                    return Box::pin(std::future::ready(Err(failure)));
+                }
+            }
+        }
+        let (router, route) = (self.router.clone(), route.to_owned());
+        Box::pin(async move {
+            let answer = router.route_task_with(&route, convert::payload(data), options).await;
+            let answer = answer.map_err(|error| convert::failure(&error))?;
+            Ok(convert::data(answer).into_payload())
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! What an operator is told of plugins and routes.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What became of one plugin, or of one file that is none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PluginStatus {
+    /// Its name; for a file whose name cannot be read, the file's.
+    pub name: String,
+    /// Its version, where that could be read.
+    pub version: Option<String>,
+    /// Where it stands.
+    pub state: PluginState,
+    /// The number of the generation that serves; none if none ever did.
+    pub generation: Option<u64>,
+    /// Its file.
+    pub path: PathBuf,
+    /// Why it stands there, in one line, unless it runs.
+    pub reason: Option<String>,
+    /// Its routes' names.
+    pub routes: Vec<String>,
+}
+
+/// Where a plugin stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PluginState {
+    /// Found, and not loaded, since another file holds a version of the same plugin that serves.
+    Discovered,
+    /// It serves.
+    Running,
+    /// It was cleaned up.
+    Stopped,
+    /// It does not serve, for the given reason.
+    Failed,
+}
+
+impl fmt::Display for PluginState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discovered => "discovered",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// A route, and who serves it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RouteStatus {
+    /// Its name.
+    pub name: String,
+    /// What it does, in the words of its first agent.
+    pub description: String,
+    /// Its agents.
+    pub agents: Vec<AgentStatus>,
+    /// The JSON schema of its input, where an agent has one.
+    pub input_schema: Option<Value>,
+    /// The JSON schema of its output, where an agent has one.
+    pub output_schema: Option<Value>,
+    /// How long a task may take, in seconds.
+    pub timeout: f64,
+    /// How many tasks run at once.
+    pub max_concurrent: usize,
+    /// How an agent is chosen.
+    pub strategy: String,
+}
+
+/// An agent of a route.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AgentStatus {
+    /// Its number, unique in its host.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The plugin that it belongs to; none for an embedder's own.
+    pub plugin: Option<String>,
+    /// How many tasks it has under way.
+    pub in_flight: usize,
+}
+
+impl From<agentsys_router::RouteInfo> for RouteStatus {
+    fn from(route: agentsys_router::RouteInfo) -> Self {
+        let schema = |text: Option<&std::sync::Arc<str>>| text.and_then(|text| serde_json::from_str(text).ok());
+        let infos = || route.agents.iter().map(|agent| &agent.info);
+        Self {
+            input_schema: schema(infos().find_map(|info| info.input_schema.as_ref())),
+            output_schema: schema(infos().find_map(|info| info.output_schema.as_ref())),
+            name: route.name.to_string(),
+            description: route.description.to_string(),
+            timeout: route.policy.timeout.as_secs_f64(),
+            max_concurrent: route.policy.max_concurrent,
+            strategy: route.policy.strategy.as_str().to_owned(),
+            agents: route
+                .agents
+                .iter()
+                .map(|agent| AgentStatus {
+                    id: agent.id.to_string(),
+                    name: agent.info.name.to_string(),
+                    description: agent.info.description.to_string(),
+                    plugin: agent.info.owner.as_ref().map(ToString::to_string),
+                    in_flight: agent.in_flight,
+                })
+                .collect(),
+        }
+    }
+}

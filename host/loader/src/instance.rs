@@ -1,0 +1,174 @@
+//! One live object of a generation: initialized, called, cleaned up, and destroyed in every case.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use agentsys_abi::bridge::{Failure, ForeignFuture, Payload, with_raw_waker};
+use agentsys_abi::call::{RawCall, RawReply};
+use agentsys_abi::error::kind;
+use agentsys_abi::module::PluginModuleRef;
+use agentsys_abi::waker::RawWaker;
+use bytes::Bytes;
+
+use crate::generation::Generation;
+use crate::lease::{Lease, LeaseKind};
+use crate::mapping::Mapping;
+use crate::output::Data;
+use crate::task::{Slot, Task};
+use crate::threads;
+
+/// What a call comes to.
+pub type Outcome = Result<Data, Failure>;
+
+/// An instance. Dropping it destroys the plugin's object, which may block; a call under way keeps it.
+pub struct Instance {
+    raw: *const (),
+    module: PluginModuleRef,
+    mapping: Arc<Mapping>,
+    lease: Lease,
+}
+
+// SAFETY: the seam: an instance's functions may be called from any thread.
+unsafe impl Send for Instance {}
+// SAFETY: as for `Send`, and at the same time.
+unsafe impl Sync for Instance {}
+
+/// A call's answer, at once or later.
+#[derive(Debug)]
+pub enum Invoked {
+    /// It is there.
+    Ready(Outcome),
+    /// It is under way.
+    Pending(Call),
+}
+
+impl Instance {
+    /// An instance that is not initialized yet.
+    ///
+    /// # Errors
+    /// Where the plugin cannot make one.
+    pub fn create(generation: &Generation) -> Result<Arc<Self>, Failure> {
+        let lease = generation.lease(LeaseKind::Instance);
+        let (module, mapping) = (lease.leases().module, Arc::clone(&lease.leases().mapping));
+        threads::enter(&mapping);
+        // SAFETY: the library is bound and open; the mapping is valid for good.
+        let raw = unsafe { (module.create())(mapping.raw_host()) };
+        if raw.is_null() {
+            return Err(Failure::new(kind::INTERNAL, "the plugin could not make an instance"));
+        }
+        Ok(Arc::new(Self { raw, module, mapping, lease }))
+    }
+
+    /// Initializes it with its config, a JSON object.
+    pub fn initialize(self: &Arc<Self>, config: Bytes) -> Invoked {
+        let mut config = Payload::new(config, "application/json").into_raw();
+        // SAFETY: `self` is not destroyed, and the payload is handed over. A null waker: the future is polled later.
+        self.run(|| unsafe { (self.module.initialize())(self.raw, &mut config, std::ptr::null()) })
+    }
+
+    /// Calls a handler by its number, here and now. With a waker, async handlers are polled once.
+    pub fn invoke(
+        self: &Arc<Self>,
+        handler: u32,
+        task: &dyn Task,
+        data: Data,
+        waker: Option<&Waker>,
+    ) -> Invoked {
+        let slot = Slot::borrowed(task);
+        let mut call = RawCall {
+            task: slot.as_ptr(),
+            task_id: task.id(),
+            hops: task.hops(),
+            handler,
+            payload: data.into_payload().into_raw(),
+        };
+        let invoke = self.module.invoke();
+        let mut run = |waker: *const RawWaker| {
+            // SAFETY: `self` is not destroyed, the call's payload is handed over, its task lives until this returns.
+            self.run(|| unsafe { invoke(self.raw, &mut call, waker) })
+        };
+        match waker {
+            Some(waker) => with_raw_waker(waker, run),
+            None => run(std::ptr::null()),
+        }
+    }
+
+    /// Cleans it up.
+    pub fn cleanup(self: &Arc<Self>) -> Invoked {
+        // SAFETY: `self` is not destroyed.
+        self.run(|| unsafe { (self.module.cleanup())(self.raw, std::ptr::null()) })
+    }
+
+    #[inline]
+    fn run(self: &Arc<Self>, f: impl FnOnce() -> RawReply) -> Invoked {
+        threads::enter(&self.mapping);
+        match f() {
+            // SAFETY: a payload that crosses holds what the seam promises.
+            RawReply::Ok(raw) => Invoked::Ready(Ok(self.data(unsafe { Payload::from_raw(raw) }))),
+            RawReply::Err(error) => Invoked::Ready(Err(error.into())),
+            RawReply::Pending(raw) => Invoked::Pending(Call {
+                // SAFETY: a fresh future, ours alone; the call's instance keeps its library open.
+                future: Some(unsafe { ForeignFuture::from_raw(raw) }),
+                lease: self.lease.another(LeaseKind::Call),
+                instance: Arc::clone(self),
+            }),
+        }
+    }
+
+    fn data(&self, payload: Payload) -> Data {
+        Data::from_payload(payload, &self.mapping)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        threads::enter(&self.mapping);
+        // SAFETY: the one destruction; no call is under way, since each holds the instance.
+        unsafe { (self.module.destroy())(self.raw) };
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instance({} {})", self.mapping.plugin, self.mapping.number)
+    }
+}
+
+/// A call under way. Dropping it cancels the plugin's future.
+pub struct Call {
+    future: Option<ForeignFuture>,
+    instance: Arc<Instance>,
+    lease: Lease,
+}
+
+impl Future for Call {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        threads::enter(&self.instance.mapping);
+        let Some(future) = &mut self.future else {
+            let message = "a call was polled after it was ready";
+            return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
+        };
+        let answer = std::task::ready!(Pin::new(future).poll(cx));
+        self.future = None;
+        Poll::Ready(answer.map(|payload| self.instance.data(payload)))
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        threads::enter(&self.instance.mapping);
+        // Before the instance and the lease.
+        self.future = None;
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({:?}, {:?})", self.instance, self.lease)
+    }
+}

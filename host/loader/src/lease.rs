@@ -1,0 +1,123 @@
+//! Leases: counted claims that keep a generation open.
+//!
+//! Whatever may run a generation's code, or points into its memory, holds one. They are counted by kind, so that
+//! what keeps a generation from being closed can be named. The last one to go closes it, on a thread of its own: whoever drops it may be
+//! an async worker, or the plugin's own thread.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use agentsys_abi::module::PluginModuleRef;
+
+use crate::mapping::Mapping;
+
+/// What a lease is held by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LeaseKind {
+    /// The host itself, which may make instances.
+    Host,
+    /// An instance.
+    Instance,
+    /// A call under way.
+    Call,
+    /// An answer that lies in the plugin's memory.
+    Reply,
+    /// A waker of the plugin's that is being woken.
+    Waker,
+}
+
+const KINDS: [LeaseKind; 5] =
+    [LeaseKind::Host, LeaseKind::Instance, LeaseKind::Call, LeaseKind::Reply, LeaseKind::Waker];
+
+impl fmt::Display for LeaseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host",
+            Self::Instance => "instance",
+            Self::Call => "call",
+            Self::Reply => "reply",
+            Self::Waker => "waker",
+        })
+    }
+}
+
+/// What all leases of a generation share.
+pub(crate) struct Leases {
+    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) module: PluginModuleRef,
+    counts: [AtomicUsize; KINDS.len()],
+    on_closed: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Leases {
+    pub(crate) fn new(
+        mapping: Arc<Mapping>,
+        module: PluginModuleRef,
+        on_closed: Box<dyn FnOnce() + Send + Sync>,
+    ) -> Arc<Self> {
+        let leases = Arc::new(Self { mapping, module, counts: Default::default(), on_closed: Some(on_closed) });
+        let _ = leases.mapping.leases.set(Arc::downgrade(&leases));
+        leases
+    }
+
+    /// How many leases of each kind there are, without those kinds of which there are none.
+    pub(crate) fn outstanding(&self) -> Vec<(LeaseKind, usize)> {
+        let count = |kind: LeaseKind| (kind, self.counts[kind as usize].load(Ordering::Relaxed));
+        KINDS.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        let (mapping, module) = (Arc::clone(&self.mapping), self.module);
+        let on_closed = self.on_closed.take();
+        let close = move || {
+            mapping.close(module);
+            if let Some(on_closed) = on_closed {
+                on_closed();
+            }
+        };
+        let plugin = Arc::clone(&self.mapping.plugin);
+        let thread = std::thread::Builder::new().name(format!("close {plugin}"));
+        if let Err(error) = thread.spawn(close) {
+            tracing::warn!(%plugin, %error, "no thread can be started to close the plugin on: its threads go on");
+        }
+    }
+}
+
+/// A counted claim that keeps a generation open.
+pub struct Lease {
+    leases: Arc<Leases>,
+    kind: LeaseKind,
+}
+
+impl Lease {
+    pub(crate) fn new(leases: Arc<Leases>, kind: LeaseKind) -> Self {
+        leases.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+        Self { leases, kind }
+    }
+
+    /// Another lease on the same generation.
+    #[must_use]
+    pub fn another(&self, kind: LeaseKind) -> Self {
+        Self::new(Arc::clone(&self.leases), kind)
+    }
+
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.counts[self.kind as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({})", self.kind)
+    }
+}

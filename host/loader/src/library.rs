@@ -1,0 +1,82 @@
+//! From a private copy to a root module whose layout was checked.
+
+use std::path::Path;
+
+use abi_stable::library::{
+    AbiHeader, AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOADER_NAME_WITH_NUL, RootModule,
+};
+use agentsys_abi::module::PluginModuleRef;
+use libloading::Library;
+
+use crate::error::LoadError;
+use crate::layout;
+
+/// Opens the copy and checks it. `path` is the operator's file, for messages.
+pub(crate) fn open(copy: &Path, path: &Path) -> Result<(Library, PluginModuleRef), LoadError> {
+    let library = open_library(copy, path)?;
+    let header = header(&library, path)?;
+    check_interface(header, path)?;
+    if let Some(layout) = header.layout() {
+        layout::check(layout).map_err(|differs| LoadError::Layout {
+            path: path.to_owned(),
+            differences: differs.differences,
+            report: differs.report,
+        })?;
+    }
+    // SAFETY: the layout was checked just now, in a way that leaves no pointers into the library behind.
+    let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() };
+    // The error's text is copied: the error itself may point into the library.
+    let module = module.map_err(|error| LoadError::RootModule {
+        path: path.to_owned(),
+        reason: one_line(&error.to_string()),
+    })?;
+    Ok((library, module))
+}
+
+fn open_library(copy: &Path, path: &Path) -> Result<Library, LoadError> {
+    #[cfg(unix)]
+    // SAFETY: opening runs the library's initializers. An operator admitted the file by putting it into a plugin directory.
+    let library = unsafe {
+        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+        Library::open(Some(copy), RTLD_NOW | RTLD_LOCAL).map(Into::into)
+    };
+    #[cfg(not(unix))]
+    // SAFETY: as above.
+    let library = unsafe { Library::new(copy) };
+    library.map_err(|error| LoadError::Open {
+        path: path.to_owned(),
+        // The system names the private copy; the operator knows the file.
+        reason: one_line(&error.to_string())
+            .replace(&copy.display().to_string(), "the file"),
+    })
+}
+
+fn header(library: &Library, path: &Path) -> Result<&'static LibHeader, LoadError> {
+    let name = ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes();
+    // SAFETY: what is exported under this name is an `AbiHeader`, by abi_stable's convention, which `upgrade` checks.
+    let header = unsafe { library.get::<AbiHeaderRef>(name) };
+    let header = *header.map_err(|_| LoadError::NoRootModule { path: path.to_owned() })?;
+    header.upgrade().map_err(|error| match error {
+        LibraryError::InvalidAbiHeader(found) => LoadError::AbiStable {
+            path: path.to_owned(),
+            found: format!("{}.{}", found.abi_major, found.abi_minor),
+            expected: format!("{}.{}", AbiHeader::VALUE.abi_major, AbiHeader::VALUE.abi_minor),
+        },
+        other => LoadError::RootModule { path: path.to_owned(), reason: one_line(&other.to_string()) },
+    })
+}
+
+fn check_interface(header: &LibHeader, path: &Path) -> Result<(), LoadError> {
+    let found = header.version_strings().version.as_str().to_owned();
+    let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let expected = major(PluginModuleRef::VERSION_STRINGS.version.as_str()).unwrap_or_default();
+    if major(&found) == Some(expected) {
+        return Ok(());
+    }
+    let minor = found.split('.').take(2).collect::<Vec<_>>().join(".");
+    Err(LoadError::Interface { path: path.to_owned(), found: minor, expected })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

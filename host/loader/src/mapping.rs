@@ -1,0 +1,115 @@
+//! One library in memory: its file, and what threads hold of it.
+//!
+//! A mapping is not freed. What a plugin leaves on threads may call the host at any time as long as its code is in
+//! memory, with a pointer to the mapping as its context. Closing ends what the generation runs and
+//! removes its file; unmapping asks for more proof, and comes with hot reload.
+
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use agentsys_abi::host::RawHost;
+use agentsys_abi::module::PluginModuleRef;
+use agentsys_abi::threads::Destructor;
+use libloading::Library;
+
+use crate::copies::PrivateCopy;
+use crate::host_api;
+use crate::lease::{Lease, LeaseKind, Leases};
+use crate::services::Services;
+use crate::waker::WakerCells;
+
+/// A library in memory, and the context of the functions that it calls.
+pub(crate) struct Mapping {
+    pub(crate) plugin: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) services: Arc<dyn Services>,
+    /// The generation, as long as it has a lease.
+    pub(crate) leases: OnceLock<Weak<Leases>>,
+    /// The plugin's wakers that the host keeps.
+    pub(crate) wakers: WakerCells,
+    /// The keys of thread-specific values that the library created, with their destructors.
+    keys: Mutex<Vec<(u32, Option<Destructor>)>>,
+    /// Held, so that nothing closes it.
+    _library: ManuallyDrop<Library>,
+    copy: Mutex<Option<PrivateCopy>>,
+}
+
+impl Mapping {
+    pub(crate) fn new(
+        library: Library,
+        copy: PrivateCopy,
+        plugin: Arc<str>,
+        number: u64,
+        services: Arc<dyn Services>,
+    ) -> Arc<Self> {
+        let mapping = Arc::new(Self {
+            plugin,
+            number,
+            services,
+            leases: OnceLock::new(),
+            wakers: WakerCells::default(),
+            keys: Mutex::default(),
+            _library: ManuallyDrop::new(library),
+            copy: Mutex::new(Some(copy)),
+        });
+        // Never freed: see above.
+        std::mem::forget(Arc::clone(&mapping));
+        mapping
+    }
+
+    /// The host, as this library sees it.
+    pub(crate) fn raw_host(self: &Arc<Self>) -> RawHost {
+        RawHost { context: Arc::as_ptr(self).cast(), api: host_api::API }
+    }
+
+    /// The mapping behind a context.
+    ///
+    /// # Safety
+    /// `context` must come from [`raw_host`](Self::raw_host).
+    pub(crate) unsafe fn of<'a>(context: *const ()) -> &'a Self {
+        // SAFETY: the caller's promise; a mapping is never freed.
+        unsafe { &*context.cast::<Self>() }
+    }
+
+    /// A claim on the mapping behind a context.
+    ///
+    /// # Safety
+    /// As for [`of`](Self::of).
+    pub(crate) unsafe fn claim(context: *const ()) -> Arc<Self> {
+        // SAFETY: the caller's promise; the pointer came from an `Arc` that lives.
+        unsafe {
+            Arc::increment_strong_count(context.cast::<Self>());
+            Arc::from_raw(context.cast::<Self>())
+        }
+    }
+
+    /// A lease on the generation, unless that is being closed.
+    pub(crate) fn lease(&self, kind: LeaseKind) -> Option<Lease> {
+        self.leases.get()?.upgrade().map(|leases| Lease::new(leases, kind))
+    }
+
+    /// Takes the plugin's wakers back, ends what the library runs for itself, and removes its file. Blocks.
+    pub(crate) fn close(&self, module: PluginModuleRef) {
+        self.wakers.revoke();
+        // SAFETY: every instance is gone; this is the last call.
+        unsafe { (module.close())() };
+        drop(self.copy.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    pub(crate) fn add_key(&self, key: u32, destructor: Option<Destructor>) {
+        self.lock_keys().push((key, destructor));
+    }
+
+    pub(crate) fn remove_key(&self, key: u32) {
+        self.lock_keys().retain(|(other, _)| *other != key);
+    }
+
+    /// The keys that have destructors.
+    pub(crate) fn destructors(&self) -> Vec<(u32, Destructor)> {
+        self.lock_keys().iter().filter_map(|(key, destructor)| destructor.map(|d| (*key, d))).collect()
+    }
+
+    fn lock_keys(&self) -> std::sync::MutexGuard<'_, Vec<(u32, Option<Destructor>)>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

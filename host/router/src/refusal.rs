@@ -1,0 +1,124 @@
+//! What the router itself answers in place of an agent: every such message, in one place, so that
+//! they read alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::table::Table;
+use crate::{ErrorKind, Task, TaskError, suggest};
+
+#[cold]
+pub(crate) fn not_running(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::NotRunning,
+        "the router is not running: it takes no tasks before its start and after its stop",
+    )
+    .with_route(route)
+    .retryable(true)
+}
+
+#[cold]
+pub(crate) fn no_such_route(route: &str, table: &Table) -> TaskError {
+    let hint = suggest::did_you_mean(route, table.names());
+    TaskError::new(
+        ErrorKind::NotFound,
+        format!("no route is named {route:?}{hint}"),
+    )
+    .with_route(route)
+}
+
+#[cold]
+pub(crate) fn route_gone(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Unavailable,
+        format!("route {route:?} lost its last agent while the task waited for a free place"),
+    )
+    .with_route(route)
+    .retryable(true)
+}
+
+#[cold]
+pub(crate) fn deadline_passed(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!("the task's deadline had passed before route {route:?} began it"),
+    )
+    .with_route(route)
+}
+
+/// The task never reached an agent, so that another try does nothing twice.
+#[cold]
+pub(crate) fn no_place_in_time(task: &Task) -> TaskError {
+    let after = shown(task.limit());
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!(
+            "route {:?} timed out after {after} (waiting for a free place)",
+            task.route()
+        ),
+    )
+    .with_route(task.route())
+    .retryable(true)
+}
+
+#[cold]
+pub(crate) fn no_answer_in_time(route: &Arc<str>, agent: &Arc<str>, limit: Duration) -> TaskError {
+    let after = shown(limit);
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!("agent {agent:?} on route {route:?} timed out after {after}"),
+    )
+    .at(route, agent)
+}
+
+#[cold]
+pub(crate) fn cut_off(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Cancelled,
+        format!("the router stopped before route {route:?} had answered"),
+    )
+    .with_route(route)
+    .retryable(true)
+}
+
+#[cold]
+pub(crate) fn panicked(route: &Arc<str>, agent: &Arc<str>, message: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Panicked,
+        format!("agent {agent:?} on route {route:?} panicked: {message}"),
+    )
+    .at(route, agent)
+}
+
+#[cold]
+pub(crate) fn too_many_hops(route: &str, parent: &Task, max_hops: u32) -> TaskError {
+    let mut path = parent.path();
+    let again = path.iter().rposition(|earlier| earlier == route);
+    path.push(route.to_owned());
+    let message = match again {
+        Some(start) => format!(
+            "agents call each other in a circle: {} (limit: {max_hops} hops)",
+            path[start..].join(" -> ")
+        ),
+        None => format!(
+            "tasks nested too deeply: {} (limit: {max_hops} hops)",
+            path.join(" -> ")
+        ),
+    };
+    TaskError::new(ErrorKind::LoopDetected, message).with_route(route)
+}
+
+#[cold]
+pub(crate) fn no_timer(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Internal,
+        "no tokio runtime to keep the task's time: call within one, or give the router one",
+    )
+    .with_route(route)
+}
+
+/// A person reads it: whole milliseconds, unless there is less than one.
+fn shown(limit: Duration) -> String {
+    let millis = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    format!("{:?}", if millis.is_zero() { limit } else { millis })
+}

@@ -1,0 +1,173 @@
+//! How the table changes: one edit at a time, shown to calls by one swap.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use arc_swap::ArcSwap;
+
+use crate::gate::Gate;
+use crate::lifecycle::Lifecycle;
+use crate::member::Member;
+use crate::route::Route;
+use crate::table::Table;
+use crate::{Agent, AgentId, AgentInfo, RoutePolicy, RouterError};
+
+pub(crate) struct Registry {
+    table: ArcSwap<Table>,
+    editor: Mutex<Editor>,
+    lifecycle: Arc<Lifecycle>,
+}
+
+/// What only edits need; its lock is what makes them take turns.
+struct Editor {
+    default_policy: RoutePolicy,
+    policies: HashMap<String, RoutePolicy>,
+    /// Agents that left the table but may have tasks under way. Those hold the strong references.
+    retired: Vec<Weak<Member>>,
+}
+
+impl Registry {
+    pub(crate) fn new(
+        default_policy: RoutePolicy,
+        policies: HashMap<String, RoutePolicy>,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Self {
+        Self {
+            table: ArcSwap::default(),
+            editor: Mutex::new(Editor {
+                default_policy,
+                policies,
+                retired: Vec::new(),
+            }),
+            lifecycle,
+        }
+    }
+
+    /// The table of this moment. To be held for a lookup, not for a call: it keeps all agents.
+    pub(crate) fn table(&self) -> arc_swap::Guard<Arc<Table>> {
+        self.table.load()
+    }
+
+    /// Takes agents out and puts others in, as one change. Gives the ids of those put in, and how
+    /// many were taken out. Routes that are in both keep their waiting tasks.
+    pub(crate) fn replace(
+        &self,
+        remove: &[AgentId],
+        add: Vec<(String, Arc<dyn Agent>)>,
+    ) -> Result<(Vec<AgentId>, usize), RouterError> {
+        for (name, _) in &add {
+            RouterError::check_route_name(name)?;
+        }
+        // Agents' own code runs before the lock is taken.
+        let add: Vec<(String, AgentInfo, Arc<dyn Agent>)> = add
+            .into_iter()
+            .map(|(name, agent)| (name, agent.info().clone(), agent))
+            .collect();
+
+        let mut editor = self.edit();
+        let mut table = Table::clone(&self.table());
+        let removed = remove_members(&mut table, remove);
+        let ids = add
+            .into_iter()
+            .map(|(name, info, agent)| {
+                let route = table.entry(&name, |name| editor.new_route(name));
+                let id = AgentId::fresh();
+                let (gate, lifecycle) = (route.gate.clone(), self.lifecycle.clone());
+                route
+                    .members
+                    .push(Arc::new(Member::new(agent, id, info, gate, lifecycle)));
+                id
+            })
+            .collect();
+        let gone = table.take_empty();
+
+        editor.retired.retain(|member| member.strong_count() > 0);
+        editor.retired.extend(removed.iter().map(Arc::downgrade));
+        let old = self.table.swap(Arc::new(table));
+        drop(editor);
+
+        // After the swap: whoever waited looks the route up anew.
+        for route in &gone {
+            route.gate.close();
+        }
+        let count = removed.len();
+        // After the lock: the last reference to an agent may go here, and its code run.
+        drop((old, gone, removed));
+        Ok((ids, count))
+    }
+
+    pub(crate) fn set_policy(&self, name: &str, policy: RoutePolicy) {
+        let mut editor = self.edit();
+        let mut table = Table::clone(&self.table());
+        if let Some(route) = table.get_mut(name) {
+            route
+                .gate
+                .resize(route.policy.max_concurrent, policy.max_concurrent);
+            route.policy = policy.clone();
+        }
+        editor.policies.insert(name.to_owned(), policy);
+        let old = self.table.swap(Arc::new(table));
+        drop(editor);
+        drop(old);
+    }
+
+    /// The tasks that agents have under way, those included that have left the table.
+    pub(crate) fn in_flight(&self) -> usize {
+        let editor = self.edit();
+        let table = self.table.load_full();
+        let registered: usize = table
+            .routes()
+            .flat_map(|route| &route.members)
+            .map(|member| member.in_flight())
+            .sum();
+        let retired: Vec<Arc<Member>> = editor.retired.iter().filter_map(Weak::upgrade).collect();
+        drop(editor);
+        registered
+            + retired
+                .iter()
+                .map(|member| member.in_flight())
+                .sum::<usize>()
+    }
+
+    fn edit(&self) -> MutexGuard<'_, Editor> {
+        // An edit that panicked has swapped nothing in: the next one begins from a whole table.
+        self.editor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Editor {
+    fn new_route(&self, name: Arc<str>) -> Route {
+        let policy = self
+            .policies
+            .get(&*name)
+            .unwrap_or(&self.default_policy)
+            .clone();
+        Route {
+            gate: Arc::new(Gate::new(name, policy.max_concurrent)),
+            policy,
+            members: Vec::new(),
+        }
+    }
+}
+
+fn remove_members(table: &mut Table, remove: &[AgentId]) -> Vec<Arc<Member>> {
+    let remove: HashSet<AgentId> = remove.iter().copied().collect();
+    let mut removed = Vec::new();
+    if remove.is_empty() {
+        return removed;
+    }
+    for route in table.routes_mut() {
+        if route
+            .members
+            .iter()
+            .any(|member| remove.contains(&member.id))
+        {
+            removed.extend(
+                Arc::make_mut(route)
+                    .members
+                    .extract_if(.., |member| remove.contains(&member.id)),
+            );
+        }
+    }
+    removed
+}

@@ -1,0 +1,203 @@
+//! The router as its users hold it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::call::RouteTask;
+use crate::lifecycle::Lifecycle;
+use crate::registry::Registry;
+use crate::waiting::timer;
+use crate::{
+    Agent, AgentId, Payload, RouteInfo, RoutePolicy, RouterConfig, RouterError, TaskOptions,
+};
+
+/// The chain of parents is dropped from end to end, on the stack.
+const MAX_HOPS: u32 = 1000;
+
+/// How long a stop waits for tasks that it has cut off: their callers drop them when they are
+/// next polled, which is at once unless they are stuck themselves.
+const CUT_OFF_GRACE: Duration = Duration::from_millis(100);
+
+/// Brings tasks to agents by the name of a route. A cheap handle: clones are the same router.
+#[derive(Clone)]
+pub struct Router {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) max_hops: u32,
+    pub(crate) timers: Option<Handle>,
+}
+
+impl Router {
+    /// A router that is not started yet: agents can be registered, tasks are refused.
+    pub fn new(config: RouterConfig) -> Self {
+        let lifecycle = Arc::new(Lifecycle::default());
+        Self {
+            shared: Arc::new(Shared {
+                registry: Registry::new(config.default_policy, config.routes, lifecycle.clone()),
+                lifecycle,
+                max_hops: config.max_hops.min(MAX_HOPS),
+                timers: config.timers,
+            }),
+        }
+    }
+
+    /// Takes tasks from now on. Does nothing to a router that runs; one that is being stopped runs
+    /// again.
+    pub fn start(&self) {
+        self.shared.lifecycle.start();
+    }
+
+    /// Refuses new tasks at once, waits up to `drain` for those under way and what they nest, then
+    /// cuts the others off: their futures are dropped, and their callers get
+    /// [`Cancelled`](crate::ErrorKind::Cancelled).
+    ///
+    /// Gives the number of tasks that were still under way when the time was up. An agent that is
+    /// inside [`Agent::call`] cannot be cut off; it is counted and left alone. The agents stay
+    /// registered.
+    pub async fn stop(&self, drain: Duration) -> usize {
+        let lifecycle = &self.shared.lifecycle;
+        if !lifecycle.drain() {
+            return 0;
+        }
+        let drained = self.idle_within(drain).await;
+        // Somebody started the router again meanwhile.
+        if !lifecycle.is_draining() {
+            return 0;
+        }
+        let left = if drained { 0 } else { self.under_way() };
+        lifecycle.finish();
+        if left > 0 {
+            self.idle_within(CUT_OFF_GRACE).await;
+        }
+        left
+    }
+
+    /// Puts an agent on a route. The first agent makes the route, under its policy, and describes
+    /// it; further ones share its tasks.
+    ///
+    /// # Errors
+    /// Where `route` is no name for a route.
+    pub fn register_agent(
+        &self,
+        route: &str,
+        agent: Arc<dyn Agent>,
+    ) -> Result<AgentId, RouterError> {
+        let ids = self.register_agents(vec![(route.to_owned(), agent)])?;
+        Ok(ids[0])
+    }
+
+    /// Puts agents on routes, as one change: no task sees a part of it. The ids are in the order of
+    /// the agents.
+    ///
+    /// # Errors
+    /// Where a route's name is none; then nothing is changed.
+    pub fn register_agents(
+        &self,
+        add: Vec<(String, Arc<dyn Agent>)>,
+    ) -> Result<Vec<AgentId>, RouterError> {
+        self.replace_agents(&[], add)
+    }
+
+    /// Takes an agent away; a route goes with its last one. Tasks that it has begun go on. False
+    /// where it was gone already.
+    pub fn unregister_agent(&self, id: AgentId) -> bool {
+        let replaced = self.shared.registry.replace(&[id], Vec::new());
+        replaced.is_ok_and(|(_, removed)| removed > 0)
+    }
+
+    /// Takes agents away and puts others in their place, as one change: no task is refused between.
+    /// Tasks that have begun go on with the old ones; tasks that wait for a place go to the new.
+    ///
+    /// # Errors
+    /// Where a route's name is none; then nothing is changed.
+    pub fn replace_agents(
+        &self,
+        remove: &[AgentId],
+        add: Vec<(String, Arc<dyn Agent>)>,
+    ) -> Result<Vec<AgentId>, RouterError> {
+        self.shared
+            .registry
+            .replace(remove, add)
+            .map(|(ids, _)| ids)
+    }
+
+    /// Gives a route a policy, now and whenever it is made again; it need not exist yet. A lower
+    /// `max_concurrent` takes no place away that is in use. Tasks keep the timeout they began with.
+    pub fn set_policy(&self, route: &str, policy: RoutePolicy) {
+        self.shared.registry.set_policy(route, policy);
+    }
+
+    /// Sends a task to one of a route's agents and waits for the answer. For a `'static` future,
+    /// move a clone of the router into an `async` block.
+    ///
+    /// # Errors
+    /// The agent's own; or [`NotRunning`](crate::ErrorKind::NotRunning),
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Timeout`](crate::ErrorKind::Timeout),
+    /// [`Cancelled`](crate::ErrorKind::Cancelled), [`Panicked`](crate::ErrorKind::Panicked),
+    /// [`LoopDetected`](crate::ErrorKind::LoopDetected) and
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), if the route went while the task waited.
+    pub fn route_task<'a>(&'a self, route: &'a str, data: impl Into<Payload>) -> RouteTask<'a> {
+        self.route_task_with(route, data, TaskOptions::default())
+    }
+
+    /// As [`route_task`](Self::route_task), with a deadline or within another task.
+    ///
+    /// # Errors
+    /// As [`route_task`](Self::route_task).
+    pub fn route_task_with<'a>(
+        &'a self,
+        route: &'a str,
+        data: impl Into<Payload>,
+        options: TaskOptions,
+    ) -> RouteTask<'a> {
+        RouteTask::new(&self.shared, route, data.into(), options)
+    }
+
+    /// All routes with their agents, by name.
+    pub fn routes(&self) -> Vec<RouteInfo> {
+        self.shared.registry.table().listing()
+    }
+
+    async fn idle_within(&self, time: Duration) -> bool {
+        let idle = self.shared.lifecycle.idle(|| self.under_way());
+        let Some(deadline) = Instant::now().checked_add(time) else {
+            idle.await;
+            return true;
+        };
+        let Some(timer) = timer(&self.shared.timers, deadline) else {
+            tracing::warn!("no tokio runtime to keep time: the router stops without waiting");
+            return self.under_way() == 0;
+        };
+        tokio::select! {
+            biased;
+            () = idle => true,
+            () = timer => false,
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        // In this order: a task that gets its place meanwhile is counted twice, not missed.
+        self.shared.lifecycle.waiting() + self.shared.registry.in_flight()
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self
+            .routes()
+            .iter()
+            .map(|route| route.name.to_string())
+            .collect();
+        f.debug_struct("Router")
+            .field("routes", &names)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,35 @@
+//! What can be wrong with a registration.
+
+/// Why the router refused a registration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouterError {
+    /// The route's name cannot be typed, logged or told from another.
+    #[error("{name:?} is no name for a route: {reason}")]
+    InvalidRouteName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl RouterError {
+    pub(crate) fn check_route_name(name: &str) -> Result<(), Self> {
+        let reason = if name.is_empty() {
+            "it is empty"
+        } else if name.len() > 255 {
+            "it is longer than 255 bytes"
+        } else if name.contains(char::is_control) {
+            "it contains a control character"
+        } else if name.trim() != name {
+            "it begins or ends with white space"
+        } else {
+            return Ok(());
+        };
+        Err(Self::InvalidRouteName {
+            name: name.to_owned(),
+            reason,
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! One call of a route, as its agent sees it. It is made on the stack for every call, so it holds
+//! nothing that costs an allocation or a look at the clock until somebody asks.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::gate::Gate;
+use crate::task_id;
+
+/// One call of a route. An agent gets a reference and clones it where it must outlive
+/// [`Agent::call`](crate::Agent::call), to nest other tasks in it above all.
+#[derive(Debug)]
+pub struct Task {
+    id: u64,
+    hops: u32,
+    gate: Arc<Gate>,
+    limit: Duration,
+    deadline: OnceLock<Option<Instant>>,
+    parent: Option<Arc<Task>>,
+}
+
+impl Task {
+    /// `limit` counts from now on; `deadline` is given only where it is known already.
+    pub(crate) fn new(
+        gate: &Arc<Gate>,
+        limit: Duration,
+        deadline: Option<Instant>,
+        parent: Option<Arc<Task>>,
+    ) -> Self {
+        Self {
+            id: task_id::next(),
+            hops: parent
+                .as_ref()
+                .map_or(0, |parent| parent.hops.saturating_add(1)),
+            gate: gate.clone(),
+            limit,
+            deadline: deadline.map_or_else(OnceLock::new, |known| OnceLock::from(Some(known))),
+            parent,
+        }
+    }
+
+    /// A number that no other task of this process has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// How many tasks this one is nested in: 0 for one that came from outside.
+    pub fn hops(&self) -> u32 {
+        self.hops
+    }
+
+    /// The route that was called.
+    pub fn route(&self) -> &str {
+        self.gate.name()
+    }
+
+    /// When the router gives the task up; `None` where that is too far away to be told.
+    ///
+    /// The first look at it fixes it, the route's timeout from then. Before a call has to wait, the
+    /// router does not look, since most calls never do.
+    pub fn deadline(&self) -> Option<Instant> {
+        *self
+            .deadline
+            .get_or_init(|| Instant::now().checked_add(self.limit))
+    }
+
+    /// The task that this one is nested in.
+    pub fn parent(&self) -> Option<&Task> {
+        self.parent.as_deref()
+    }
+
+    /// The routes from the outermost task down to this one.
+    pub fn path(&self) -> Vec<String> {
+        let mut path: Vec<String> = std::iter::successors(Some(self), |task| task.parent())
+            .map(|task| task.route().to_owned())
+            .collect();
+        path.reverse();
+        path
+    }
+
+    /// How long the task may take in all.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    pub(crate) fn is_nested(&self) -> bool {
+        self.parent.is_some()
+    }
+}
+
+/// Fixes the deadline first, so that all copies agree on it.
+impl Clone for Task {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            hops: self.hops,
+            gate: self.gate.clone(),
+            limit: self.limit,
+            deadline: OnceLock::from(self.deadline()),
+            parent: self.parent.clone(),
+        }
+    }
+}

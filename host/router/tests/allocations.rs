@@ -1,0 +1,102 @@
+//! A call that is answered at once costs the router no allocation. A binary of its own: the
+//! allocator that counts is the whole program's.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use agentsys_router::{
+    Payload, RoutePolicy, Router, RouterConfig, Strategy, Task, TaskOptions, agent_fn_sync,
+};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting needs no allocation,
+// since the thread-local is constant and has no destructor.
+#[allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `System.alloc` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CALLS: usize = 3000;
+
+fn router(strategy: Strategy) -> Router {
+    let policy = RoutePolicy::default().strategy(strategy);
+    let router = Router::new(RouterConfig::default().default_policy(policy));
+    for name in ["a", "b", "c", "d"] {
+        let echo = agent_fn_sync(name, "", |_: &Task, data: Payload| Ok(data));
+        router.register_agent("r", Arc::new(echo)).unwrap();
+    }
+    router.start();
+    router
+}
+
+/// The allocations of many calls; the first calls of a thread may set its thread-locals up.
+fn allocations(router: &Router, options: &TaskOptions) -> usize {
+    let data = Payload::text("x".repeat(64));
+    // The first clone of a buffer makes its count.
+    let _shared = data.clone();
+    let call = || {
+        let mut call = router.route_task_with("r", data.clone(), options.clone());
+        let answer = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(answer, Poll::Ready(Ok(_))));
+    };
+    call();
+    let before = ALLOCATIONS.get();
+    (0..CALLS).for_each(|_| call());
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn a_call_that_is_answered_at_once_allocates_nothing() {
+    for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded] {
+        assert_eq!(allocations(&router(strategy), &TaskOptions::default()), 0);
+    }
+}
+
+#[test]
+fn nor_does_one_that_is_nested_in_another() {
+    let router = router(Strategy::RoundRobin);
+    let (give, take) = std::sync::mpsc::channel();
+    let keeping = agent_fn_sync("keeping", "", move |task: &Task, data: Payload| {
+        give.send(Arc::new(task.clone())).unwrap();
+        Ok(data)
+    });
+    router.register_agent("outer", Arc::new(keeping)).unwrap();
+    let mut outer = router.route_task("outer", "");
+    assert!(
+        Pin::new(&mut outer)
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    );
+
+    let options = TaskOptions::default().parent(take.recv().unwrap());
+    assert_eq!(allocations(&router, &options), 0);
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.get();
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(ALLOCATIONS.get() - before, 1);
+}

@@ -1,0 +1,125 @@
+//! What the router promises, one module a promise. Time is paused wherever it matters, and calls
+//! are polled by hand, so that nothing here sleeps or depends on who runs first.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod admission;
+mod calls;
+mod lifecycle;
+mod nesting;
+mod registration;
+mod strategies;
+mod timeouts;
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use agentsys_router::{
+    Agent, Payload, RoutePolicy, RouteTask, Router, RouterConfig, Task, TaskError, agent_fn,
+    agent_fn_sync,
+};
+use tokio::sync::Semaphore;
+
+type Answer = Result<Payload, TaskError>;
+
+/// A started router whose routes all have this policy.
+fn router(policy: RoutePolicy) -> Router {
+    let router = Router::new(RouterConfig::default().default_policy(policy));
+    router.start();
+    router
+}
+
+/// Answers at once with its own name.
+fn named(name: &str) -> Arc<dyn Agent> {
+    let own = name.to_owned();
+    Arc::new(agent_fn_sync(
+        name,
+        "Answers its name.",
+        move |_: &Task, _| Ok(own.clone()),
+    ))
+}
+
+/// Never answers.
+fn silent(name: &str) -> Arc<dyn Agent> {
+    Arc::new(agent_fn(name, "Never answers.", |_| pending::<Answer>()))
+}
+
+/// Answers with its name when it is told to.
+fn held(name: &str) -> (Arc<dyn Agent>, Arc<Hold>) {
+    let hold = Arc::new(Hold {
+        released: Semaphore::new(0),
+        begun: AtomicUsize::new(0),
+        dropped: AtomicUsize::new(0),
+    });
+    let (own, of_agent) = (name.to_owned(), hold.clone());
+    let agent = agent_fn(name, "Answers when told to.", move |_| {
+        let (own, hold) = (own.clone(), of_agent.clone());
+        async move {
+            hold.begun.fetch_add(1, Ordering::SeqCst);
+            let _dropped = Dropped(hold.clone());
+            hold.released.acquire().await.unwrap().forget();
+            Ok(own)
+        }
+    });
+    (Arc::new(agent), hold)
+}
+
+struct Hold {
+    released: Semaphore,
+    begun: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+impl Hold {
+    fn release(&self, calls: usize) {
+        self.released.add_permits(calls);
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Futures that are gone, whether they had answered or not.
+    fn dropped(&self) -> usize {
+        self.dropped.load(Ordering::SeqCst)
+    }
+}
+
+struct Dropped(Arc<Hold>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A call that has begun and waits.
+fn begun<'a>(router: &'a Router, route: &'a str) -> RouteTask<'a> {
+    let mut call = router.route_task(route, "");
+    assert!(poll(&mut call).is_pending(), "the call has ended at once");
+    call
+}
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+async fn text(router: &Router, route: &str) -> String {
+    router
+        .route_task(route, "")
+        .await
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// The tasks under way with each agent of a route, in order of registration.
+fn loads(router: &Router, route: &str) -> Vec<usize> {
+    let routes = router.routes();
+    let route = routes.iter().find(|known| &*known.name == route).unwrap();
+    route.agents.iter().map(|agent| agent.in_flight).collect()
+}

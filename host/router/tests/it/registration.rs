@@ -1,0 +1,230 @@
+//! Agents come and go, as one change each time, and nothing holds on to those that went.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use agentsys_router::{
+    Agent, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, Router, RouterConfig, RouterError,
+    Strategy, Task,
+};
+
+use crate::{begun, loads, named, poll, router, silent, text};
+
+#[tokio::test]
+async fn a_route_comes_with_its_first_agent_and_goes_with_its_last() {
+    let router = router(RoutePolicy::default());
+    assert!(router.routes().is_empty());
+    let one = router.register_agent("r", named("one")).unwrap();
+    let two = router.register_agent("r", named("two")).unwrap();
+    assert_ne!(one, two);
+    assert!(router.unregister_agent(one));
+    assert_eq!(text(&router, "r").await, "two");
+    assert!(router.unregister_agent(two));
+    assert!(router.routes().is_empty());
+    assert!(!router.unregister_agent(two));
+    assert_eq!(
+        router.route_task("r", "").await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn a_listing_tells_routes_by_name_with_their_agents() {
+    let own = RoutePolicy::default()
+        .strategy(Strategy::LeastLoaded)
+        .max_concurrent(3);
+    let router = Router::new(RouterConfig::default().route("b", own.clone()));
+    router.start();
+    struct Described(AgentInfo);
+    impl Agent for Described {
+        fn info(&self) -> &AgentInfo {
+            &self.0
+        }
+        fn call(&self, _: &Task, data: Payload) -> Reply {
+            Reply::Ready(Ok(data))
+        }
+    }
+    let info = AgentInfo::new("first", "Describes the route.")
+        .owner("me")
+        .input_schema("{}");
+    let id = router
+        .register_agent("b", Arc::new(Described(info.clone())))
+        .unwrap();
+    router.register_agent("b", silent("second")).unwrap();
+    router.register_agent("a", named("only")).unwrap();
+    let _first = begun_on_second(&router);
+
+    let routes = router.routes();
+    let names: Vec<&str> = routes.iter().map(|route| &*route.name).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(routes[0].policy, RoutePolicy::default());
+    assert_eq!(routes[1].policy, own);
+    assert_eq!(&*routes[1].description, "Describes the route.");
+    assert_eq!(
+        (routes[1].agents[0].id, &routes[1].agents[0].info),
+        (id, &info)
+    );
+    assert_eq!(loads(&router, "b"), [0, 1]);
+}
+
+/// Ties go in turn: of two tasks one gets to the second agent, which keeps it.
+fn begun_on_second(router: &Router) -> agentsys_router::RouteTask<'_> {
+    (0..2)
+        .find_map(|_| {
+            let mut call = router.route_task("b", "");
+            poll(&mut call).is_pending().then_some(call)
+        })
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_replacement_is_one_change_for_all_routes() {
+    let router = router(RoutePolicy::default());
+    let old = router
+        .register_agents(vec![
+            ("kept".to_owned(), named("old")),
+            ("dropped".to_owned(), named("old")),
+        ])
+        .unwrap();
+    let new = router
+        .replace_agents(
+            &old,
+            vec![
+                ("kept".to_owned(), named("new")),
+                ("added".to_owned(), named("new")),
+            ],
+        )
+        .unwrap();
+    assert_eq!(new.len(), 2);
+    let names: Vec<String> = router.routes().iter().map(|r| r.name.to_string()).collect();
+    assert_eq!(names, ["added", "kept"]);
+    assert_eq!(text(&router, "kept").await, "new");
+}
+
+#[test]
+fn a_route_is_never_missing_while_its_agents_are_replaced() {
+    let router = router(RoutePolicy::default());
+    let mut ids = router
+        .register_agents(vec![("r".to_owned(), named("a"))])
+        .unwrap();
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| {
+            for _ in 0..20_000 {
+                let answer = poll(&mut router.route_task("r", ""));
+                assert!(
+                    matches!(answer, std::task::Poll::Ready(Ok(_))),
+                    "{answer:?}"
+                );
+            }
+        });
+        while !caller.is_finished() {
+            ids = router
+                .replace_agents(&ids, vec![("r".to_owned(), named("a"))])
+                .unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_typed_is_refused_and_changes_nothing() {
+    let router = router(RoutePolicy::default());
+    for name in ["", "a\nb", " a", &"a".repeat(256)] {
+        let add = vec![
+            ("good".to_owned(), named("a")),
+            (name.to_owned(), named("a")),
+        ];
+        let error = router.register_agents(add).unwrap_err();
+        assert!(
+            matches!(error, RouterError::InvalidRouteName { .. }),
+            "{error}"
+        );
+    }
+    assert!(router.routes().is_empty());
+    let error = router.register_agent("a\nb", named("a")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"a\\nb\" is no name for a route: it contains a control character"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_set_for_a_route_outlives_it() {
+    let router = router(RoutePolicy::default());
+    router.set_policy(
+        "r",
+        RoutePolicy::default().timeout(Duration::from_millis(7)),
+    );
+    for _ in 0..2 {
+        let id = router.register_agent("r", silent("a")).unwrap();
+        let error = router.route_task("r", "").await.unwrap_err();
+        assert!(error.message().ends_with("timed out after 7ms"), "{error}");
+        router.unregister_agent(id);
+    }
+}
+
+/// Watches an agent's life.
+fn watched(agent: Arc<dyn Agent>) -> (Arc<dyn Agent>, Weak<dyn Agent>) {
+    let weak = Arc::downgrade(&agent);
+    (agent, weak)
+}
+
+#[tokio::test]
+async fn an_agent_lives_until_its_last_task_has_ended_and_no_longer() {
+    let router = router(RoutePolicy::default());
+    let (agent, life) = watched(silent("a"));
+    let id = router.register_agent("r", agent).unwrap();
+    let call = begun(&router, "r");
+    router.unregister_agent(id);
+    assert!(life.upgrade().is_some());
+    drop(call);
+    assert!(life.upgrade().is_none());
+}
+
+#[tokio::test]
+async fn a_task_keeps_no_agent_alive_but_its_own() {
+    let router = router(RoutePolicy::default());
+    router.register_agent("r", silent("busy")).unwrap();
+    let _with_first = begun(&router, "r");
+    let (agent, life) = watched(named("idle"));
+    let id = router.register_agent("r", agent).unwrap();
+    let (other, other_life) = watched(named("other"));
+    let other_id = router.register_agent("other", other).unwrap();
+    // Begun on a table that has both.
+    let mut calls = [router.route_task("r", ""), router.route_task("r", "")];
+    let pending = calls
+        .iter_mut()
+        .map(|call| poll(call).is_pending())
+        .filter(|pending| *pending);
+    assert_eq!(pending.count(), 1);
+
+    router.replace_agents(&[id, other_id], Vec::new()).unwrap();
+    assert!(life.upgrade().is_none() && other_life.upgrade().is_none());
+}
+
+/// An agent that uses the router when it is dropped, as a plugin's cleanup may.
+struct LeavesLast(AgentInfo, Router);
+
+impl Agent for LeavesLast {
+    fn info(&self) -> &AgentInfo {
+        &self.0
+    }
+
+    fn call(&self, _: &Task, data: Payload) -> Reply {
+        Reply::Ready(Ok(data))
+    }
+}
+
+impl Drop for LeavesLast {
+    fn drop(&mut self) {
+        self.1.register_agent("left", named("left")).unwrap();
+    }
+}
+
+#[test]
+fn an_agents_drop_may_use_the_router() {
+    let router = router(RoutePolicy::default());
+    let agent = LeavesLast(AgentInfo::new("a", ""), router.clone());
+    let id = router.register_agent("r", Arc::new(agent)).unwrap();
+    router.unregister_agent(id);
+    assert_eq!(&*router.routes()[0].name, "left");
+}
