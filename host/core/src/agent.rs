@@ -34,7 +34,9 @@ impl Agent for PluginAgent {
         let data = convert::data(data);
         if let Some(pool) = &self.blocking {
             let finish = Finish::new(self, instance);
-            return pool.call(Arc::clone(instance), self.handler, task, data, |outcome| finish.finish(outcome));
+            return pool.call(Arc::clone(instance), self.handler, task, data, |outcome| {
+                finish.finish(outcome)
+            });
         }
         match instance.invoke(self.handler, &BorrowedTask(task), data, None) {
             Invoked::Ready(Ok(data)) => Reply::Ready(Ok(convert::payload(data))),
@@ -56,14 +58,19 @@ impl PluginAgent {
             let (data, finish) = (convert::data(data), Finish::new(&this, &instance));
             let invoked = match &this.blocking {
                 Some(pool) => {
-                    let reply = pool.call(instance, this.handler, &task, data, |outcome| finish.finish(outcome));
+                    let reply = pool.call(instance, this.handler, &task, data, |outcome| {
+                        finish.finish(outcome)
+                    });
                     return match reply {
                         Reply::Ready(answer) => answer,
                         Reply::Pending(future) => future.await,
                     };
                 }
                 None => {
-                    let kept = KeptTask { task, caller_gone: None };
+                    let kept = KeptTask {
+                        task,
+                        caller_gone: None,
+                    };
                     instance.invoke(this.handler, &kept, data, None)
                 }
             };
@@ -97,7 +104,8 @@ impl Finish {
             Ok(data) => Ok(convert::payload(data)),
             Err(failure) => {
                 if failure.poisoned
-                    && let (Some(instance), Some(serving)) = (self.instance.upgrade(), self.serving.upgrade())
+                    && let (Some(instance), Some(serving)) =
+                        (self.instance.upgrade(), self.serving.upgrade())
                     && self.slot.poison(&instance)
                 {
                     serving.replace_poisoned(self.slot, instance, &failure);

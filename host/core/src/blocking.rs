@@ -22,21 +22,40 @@ pub(crate) struct BlockingPool {
 impl BlockingPool {
     pub(crate) fn new(size: usize, workers: Handle) -> Self {
         let size = size.clamp(1, Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(size)), size, workers }
+        Self {
+            places: Arc::new(Semaphore::new(size)),
+            size,
+            workers,
+        }
     }
 
     /// Calls a handler on a thread of the pool; `finish` makes of its outcome what the router takes.
-    pub(crate) fn call<F>(&self, instance: Arc<Instance>, handler: u32, task: &Task, data: Data, finish: F) -> Reply
+    pub(crate) fn call<F>(
+        &self,
+        instance: Arc<Instance>,
+        handler: u32,
+        task: &Task,
+        data: Data,
+        finish: F,
+    ) -> Reply
     where
         F: FnOnce(Outcome) -> Result<agentsys_router::Payload, TaskError> + Send + 'static,
     {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            let message = format!("all {} threads for the plugin's blocking handlers are in use", self.size);
-            return Reply::Ready(Err(TaskError::new(ErrorKind::Overloaded, message).retryable(true)));
+            let message = format!(
+                "all {} threads for the plugin's blocking handlers are in use",
+                self.size
+            );
+            return Reply::Ready(Err(
+                TaskError::new(ErrorKind::Overloaded, message).retryable(true)
+            ));
         };
         let caller_gone = CancellationToken::new();
         let on_drop = caller_gone.clone().drop_guard();
-        let kept = KeptTask { task: Arc::new(task.clone()), caller_gone: Some(caller_gone) };
+        let kept = KeptTask {
+            task: Arc::new(task.clone()),
+            caller_gone: Some(caller_gone),
+        };
         let handle = self.workers.clone();
         let running = self.workers.spawn_blocking(move || {
             let outcome = match instance.invoke(handler, &kept, data, None) {

@@ -13,8 +13,8 @@ use crate::host::{Host, Inner};
 use crate::options::PluginOptions;
 use crate::plugins::Plugins;
 use crate::runtimes::Runtimes;
-use crate::serving::Ground;
 use crate::services::HostServices;
+use crate::serving::Ground;
 
 /// Makes a [`Host`]. Everything has a default.
 #[derive(Debug)]
@@ -97,17 +97,28 @@ impl HostBuilder {
     pub async fn build(self) -> Result<Host, HostError> {
         let copies = CopyStore::open(&self.state_dir)?;
         if !copies.swept().is_empty() {
-            tracing::info!("removed the private copies that {} left behind", hosts(copies.swept().len()));
+            tracing::info!(
+                "removed the private copies that {} left behind",
+                hosts(copies.swept().len())
+            );
         }
         let runtimes = Arc::new(Runtimes::start()?);
         let router = Router::new(self.router.timers(runtimes.control().clone()));
-        let services = Arc::new(HostServices { router: router.clone() });
-        let ground = Ground { copies: Arc::new(copies), services, runtimes: Arc::clone(&runtimes) };
+        let services = Arc::new(HostServices {
+            router: router.clone(),
+        });
+        let ground = Ground {
+            copies: Arc::new(copies),
+            services,
+            runtimes: Arc::clone(&runtimes),
+        };
         let plugins = Plugins::new(ground, router.clone());
         // Before the plugins: their `initialize` may route tasks.
         router.start();
         let dirs = self.plugin_dirs;
-        let found = runtimes.workers().spawn_blocking(move || discover(&dirs, agentsys_loader::INTERFACE));
+        let found = runtimes
+            .workers()
+            .spawn_blocking(move || discover(&dirs, agentsys_loader::INTERFACE));
         match found.await {
             Ok(found) => plugins.start(found, &self.plugins).await,
             Err(error) => tracing::error!("the plugin directories could not be searched: {error}"),
@@ -123,5 +134,9 @@ impl HostBuilder {
 }
 
 fn hosts(n: usize) -> String {
-    if n == 1 { "a host that ended".to_owned() } else { format!("{n} hosts that ended") }
+    if n == 1 {
+        "a host that ended".to_owned()
+    } else {
+        format!("{n} hosts that ended")
+    }
 }

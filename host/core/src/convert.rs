@@ -11,7 +11,10 @@ pub(crate) fn data(payload: Payload) -> Data {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(content_type.as_str().to_owned()),
     };
-    Data { bytes, content_type }
+    Data {
+        bytes,
+        content_type,
+    }
 }
 
 pub(crate) fn payload(data: Data) -> Payload {

@@ -46,7 +46,12 @@ impl Host {
     /// The routes, by name.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteStatus> {
-        self.0.router.routes().into_iter().map(RouteStatus::from).collect()
+        self.0
+            .router
+            .routes()
+            .into_iter()
+            .map(RouteStatus::from)
+            .collect()
     }
 
     /// The runtime on which no plugin code runs: for what must answer also when a plugin never returns.
@@ -71,7 +76,10 @@ impl Host {
         if cut_off > 0 {
             tracing::warn!("{cut_off} task(s) did not end within {drain:?} and were cut off");
         }
-        inner.plugins.stop(end.saturating_duration_since(Instant::now())).await;
+        inner
+            .plugins
+            .stop(end.saturating_duration_since(Instant::now()))
+            .await;
         Shutdown { cut_off }
     }
 }
@@ -86,6 +94,8 @@ pub struct Shutdown {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("router", &self.0.router).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("router", &self.0.router)
+            .finish_non_exhaustive()
     }
 }

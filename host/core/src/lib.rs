@@ -47,8 +47,8 @@ mod task;
 
 pub use agentsys_loader::{InspectError, Inspected, inspect};
 pub use agentsys_router::{
-    Agent, AgentId, AgentInfo, ContentType, ErrorKind, Payload, Reply, RoutePolicy, Router, RouterError, Strategy,
-    Task, TaskError, TaskOptions, agent_fn, agent_fn_sync, agent_fn_with,
+    Agent, AgentId, AgentInfo, ContentType, ErrorKind, Payload, Reply, RoutePolicy, Router,
+    RouterError, Strategy, Task, TaskError, TaskOptions, agent_fn, agent_fn_sync, agent_fn_with,
 };
 pub use builder::HostBuilder;
 pub use error::{HostError, PluginError};

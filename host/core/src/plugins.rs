@@ -1,9 +1,9 @@
 //! All plugins of a host: which were found, which serve, and in what order they stop.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use agentsys_loader::{Candidate, Discovery, Rejected, Shadowed};
 use agentsys_router::{AgentId, Router};
@@ -33,7 +33,12 @@ struct Running {
 
 impl Plugins {
     pub(crate) fn new(ground: Ground, router: Router) -> Self {
-        Self { ground, router, entries: Mutex::default(), running: Mutex::default() }
+        Self {
+            ground,
+            router,
+            entries: Mutex::default(),
+            running: Mutex::default(),
+        }
     }
 
     /// Starts every plugin that was found, all at once; one that fails stops no other.
@@ -67,7 +72,11 @@ impl Plugins {
         match self.serve(candidate, options).await {
             Ok((number, routes)) => {
                 tracing::info!(plugin = %name, "{name} {version} serves {} in {:?}", count(routes.len(), "route"), began.elapsed());
-                PluginStatus { generation: Some(number), routes, ..status(candidate, PluginState::Running, None) }
+                PluginStatus {
+                    generation: Some(number),
+                    routes,
+                    ..status(candidate, PluginState::Running, None)
+                }
             }
             Err(error) => {
                 tracing::error!(plugin = %name, "{name} {version} does not run: {error}");
@@ -81,9 +90,17 @@ impl Plugins {
         }
     }
 
-    async fn serve(&self, candidate: &Candidate, options: PluginOptions) -> Result<(u64, Vec<String>), PluginError> {
+    async fn serve(
+        &self,
+        candidate: &Candidate,
+        options: PluginOptions,
+    ) -> Result<(u64, Vec<String>), PluginError> {
         let started = serving::start(&self.ground, candidate, 1, options).await?;
-        let mut routes: Vec<String> = started.agents.iter().map(|(route, _)| route.clone()).collect();
+        let mut routes: Vec<String> = started
+            .agents
+            .iter()
+            .map(|(route, _)| route.clone())
+            .collect();
         routes.dedup();
         let number = started.serving.number();
         let agents = self.router.register_agents(started.agents)?;
@@ -101,10 +118,17 @@ impl Plugins {
         let end = Instant::now() + limit;
         let running = std::mem::take(&mut *lock(&self.running));
         for plugin in running.into_iter().rev() {
-            let Running { name, serving, agents, closed } = plugin;
+            let Running {
+                name,
+                serving,
+                agents,
+                closed,
+            } = plugin;
             let reason = self.stop_one(&name, serving, &agents, closed, end).await;
             let mut entries = lock(&self.entries);
-            let mut mine = entries.iter_mut().filter(|entry| entry.name == name && entry.state == PluginState::Running);
+            let mut mine = entries
+                .iter_mut()
+                .filter(|entry| entry.name == name && entry.state == PluginState::Running);
             if let Some(entry) = mine.next() {
                 entry.state = PluginState::Stopped;
                 entry.reason = reason;
@@ -134,7 +158,9 @@ impl Plugins {
         if within(control, grace, closed).await.is_some() {
             tracing::info!(plugin = %name, "{name} is stopped");
         } else {
-            let held = outstanding.upgrade().map_or(held, |serving| serving.outstanding());
+            let held = outstanding
+                .upgrade()
+                .map_or(held, |serving| serving.outstanding());
             tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held} left");
         }
         errors.first().map(ToString::to_string)
@@ -149,7 +175,12 @@ impl Plugins {
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
 fn rejected(rejected: &Rejected) -> PluginStatus {
-    let file = rejected.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = rejected
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     PluginStatus {
         name: file,
         version: None,
@@ -162,7 +193,11 @@ fn rejected(rejected: &Rejected) -> PluginStatus {
 }
 
 fn shadowed(shadowed: &Shadowed) -> PluginStatus {
-    status(&shadowed.candidate, PluginState::Discovered, Some(shadowed.reason.clone()))
+    status(
+        &shadowed.candidate,
+        PluginState::Discovered,
+        Some(shadowed.reason.clone()),
+    )
 }
 
 fn status(candidate: &Candidate, state: PluginState, reason: Option<String>) -> PluginStatus {

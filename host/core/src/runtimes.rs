@@ -34,8 +34,10 @@ impl Runtimes {
             .enable_all()
             .build()
             .map_err(failed("workers"))?;
-        let control =
-            Builder::new_current_thread().enable_all().build().map_err(failed("control runtime"))?;
+        let control = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed("control runtime"))?;
         let handle = control.handle().clone();
         let end_control = CancellationToken::new();
         let ended = end_control.clone();
@@ -46,7 +48,11 @@ impl Runtimes {
                 control.shutdown_background();
             })
             .map_err(failed("control thread"))?;
-        Ok(Self { control: handle, end_control, workers: Some(workers) })
+        Ok(Self {
+            control: handle,
+            end_control,
+            workers: Some(workers),
+        })
     }
 
     /// The runtime on which no plugin code runs.
@@ -56,7 +62,10 @@ impl Runtimes {
 
     /// The runtime on which plugin code runs.
     pub(crate) fn workers(&self) -> &Handle {
-        self.workers.as_ref().expect("taken in `drop` alone").handle()
+        self.workers
+            .as_ref()
+            .expect("taken in `drop` alone")
+            .handle()
     }
 }
 
@@ -71,7 +80,11 @@ impl Drop for Runtimes {
 }
 
 /// The future's output, unless `limit` is over first. The control runtime keeps the time.
-pub(crate) async fn within<F: Future>(control: &Handle, limit: Duration, future: F) -> Option<F::Output> {
+pub(crate) async fn within<F: Future>(
+    control: &Handle,
+    limit: Duration,
+    future: F,
+) -> Option<F::Output> {
     let timeout = {
         let _entered = control.enter();
         tokio::time::timeout(limit, future)

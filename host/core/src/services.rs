@@ -18,18 +18,35 @@ pub(crate) struct HostServices {
 impl Services for HostServices {
     fn max_log_level(&self) -> u32 {
         let level = LevelFilter::current();
-        [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE]
-            .into_iter()
-            .zip(1..)
-            .filter(|(filter, _)| *filter <= level)
-            .map(|(_, code)| code)
-            .last()
-            .unwrap_or(0)
+        [
+            LevelFilter::ERROR,
+            LevelFilter::WARN,
+            LevelFilter::INFO,
+            LevelFilter::DEBUG,
+            LevelFilter::TRACE,
+        ]
+        .into_iter()
+        .zip(1..)
+        .filter(|(filter, _)| *filter <= level)
+        .map(|(_, code)| code)
+        .last()
+        .unwrap_or(0)
     }
 
     fn log(&self, line: LogLine<'_>) {
-        let LogLine { plugin, generation, level, target, message, fields } = line;
-        let fields = if fields == "{}" { None } else { Some(tracing::field::display(fields)) };
+        let LogLine {
+            plugin,
+            generation,
+            level,
+            target,
+            message,
+            fields,
+        } = line;
+        let fields = if fields == "{}" {
+            None
+        } else {
+            Some(tracing::field::display(fields))
+        };
         // The level of an event is part of the program's text, hence five of them.
         macro_rules! log {
             ($macro:ident) => {
@@ -45,14 +62,21 @@ impl Services for HostServices {
         }
     }
 
-    fn route_task(&self, plugin: &str, parent: Option<&dyn Task>, route: &str, data: Data) -> Routed {
+    fn route_task(
+        &self,
+        plugin: &str,
+        parent: Option<&dyn Task>,
+        route: &str,
+        data: Data,
+    ) -> Routed {
         let mut options = TaskOptions::default();
         if let Some(parent) = parent {
             let shared: Arc<dyn Any + Send + Sync> = parent.share();
             match shared.downcast::<KeptTask>() {
                 Ok(kept) => options = options.parent(Arc::clone(&kept.task)),
                 Err(_) => {
-                    let message = format!("plugin {plugin} nests a task in one that is not this host's");
+                    let message =
+                        format!("plugin {plugin} nests a task in one that is not this host's");
                     let failure = Failure::new(failure_kind::INTERNAL, message);
                     return Box::pin(std::future::ready(Err(failure)));
                 }
@@ -60,7 +84,9 @@ impl Services for HostServices {
         }
         let (router, route) = (self.router.clone(), route.to_owned());
         Box::pin(async move {
-            let answer = router.route_task_with(&route, convert::payload(data), options).await;
+            let answer = router
+                .route_task_with(&route, convert::payload(data), options)
+                .await;
             let answer = answer.map_err(|error| convert::failure(&error))?;
             Ok(convert::data(answer).into_payload())
         })

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use agentsys_loader::{
-    Candidate, CopyStore, Failure, Generation, Instance, Invoked, Mode, Outcome, RouteRecord, Services, Source,
-    failure_kind, read_and_inspect,
+    Candidate, CopyStore, Failure, Generation, Instance, Invoked, Mode, Outcome, RouteRecord,
+    Services, Source, failure_kind, read_and_inspect,
 };
 use agentsys_router::{Agent, AgentInfo};
 use bytes::Bytes;
@@ -57,12 +57,18 @@ pub(crate) async fn start(
     let opening = {
         let (path, name) = (candidate.path.clone(), Arc::clone(&name));
         let (copies, services) = (Arc::clone(&ground.copies), Arc::clone(&ground.services));
-        runtimes.workers().spawn_blocking(move || open(&path, &copies, name, number, services, on_closed))
+        runtimes
+            .workers()
+            .spawn_blocking(move || open(&path, &copies, name, number, services, on_closed))
     };
     let limit = options.initialize_timeout;
     let opened = within(runtimes.control(), limit, opening).await;
-    let opened = opened.ok_or_else(|| PluginError::LoadTimeout { path: candidate.path.clone(), within: limit })?;
-    let (generation, routes) = opened.map_err(|error| PluginError::Internal(error.to_string()))??;
+    let opened = opened.ok_or_else(|| PluginError::LoadTimeout {
+        path: candidate.path.clone(),
+        within: limit,
+    })?;
+    let (generation, routes) =
+        opened.map_err(|error| PluginError::Internal(error.to_string()))??;
     let generation = Arc::new(generation);
 
     let mut slots: Vec<Arc<Slot>> = Vec::new();
@@ -78,7 +84,11 @@ pub(crate) async fn start(
     }
     let serving = Arc::new(Serving::new(name, generation, slots, options, runtimes));
     let agents = serving.agents(&routes);
-    Ok(Started { serving, agents, closed })
+    Ok(Started {
+        serving,
+        agents,
+        closed,
+    })
 }
 
 fn open(
@@ -92,7 +102,13 @@ fn open(
     // Read again, and copied from these very bytes: what is opened is what was inspected.
     let (inspected, bytes) = read_and_inspect(path)?;
     let copy = copies.copy(&bytes, &inspected.content_hash)?;
-    let source = Source { path, inspected: &inspected, copy, plugin, number };
+    let source = Source {
+        path,
+        inspected: &inspected,
+        copy,
+        plugin,
+        number,
+    };
     let generation = Generation::open(source, services, move || {
         let _ = on_closed.send(());
     })?;
@@ -136,18 +152,28 @@ impl Serving {
         options: PluginOptions,
         runtimes: &Arc<Runtimes>,
     ) -> Self {
-        Self { name, generation, slots, options, runtimes: Arc::clone(runtimes) }
+        Self {
+            name,
+            generation,
+            slots,
+            options,
+            runtimes: Arc::clone(runtimes),
+        }
     }
 
     fn agents(self: &Arc<Self>, records: &[RouteRecord]) -> Vec<(String, Arc<dyn Agent>)> {
-        let asked = self.options.blocking_threads.or_else(|| self.generation.blocking_threads());
+        let asked = self
+            .options
+            .blocking_threads
+            .or_else(|| self.generation.blocking_threads());
         let threads = asked.unwrap_or(BLOCKING_THREADS);
         let pool = Arc::new(BlockingPool::new(threads, self.runtimes.workers().clone()));
         let mut agents: Vec<(String, Arc<dyn Agent>)> = Vec::new();
         for (handler, described) in (0..).zip(&self.generation.description().handlers) {
             let record = records.iter().find(|record| record.name == described.route);
-            let mut info = AgentInfo::new(&*self.name, record.map_or("", |record| &record.description))
-                .owner(Arc::clone(&self.name));
+            let mut info =
+                AgentInfo::new(&*self.name, record.map_or("", |record| &record.description))
+                    .owner(Arc::clone(&self.name));
             if let Some(schema) = &described.input_schema {
                 info = info.input_schema(schema.to_string());
             }
@@ -170,7 +196,12 @@ impl Serving {
     }
 
     /// Puts a fresh instance into the place of a poisoned one, and destroys that when its calls have ended.
-    pub(crate) fn replace_poisoned(self: &Arc<Self>, slot: Arc<Slot>, poisoned: Arc<Instance>, why: &Failure) {
+    pub(crate) fn replace_poisoned(
+        self: &Arc<Self>,
+        slot: Arc<Slot>,
+        poisoned: Arc<Instance>,
+        why: &Failure,
+    ) {
         tracing::warn!(plugin = %self.name, "an instance panicked and is being replaced: {}", why.message);
         let this = Arc::downgrade(self);
         let workers = self.runtimes.workers().clone();
@@ -219,7 +250,11 @@ impl Serving {
     /// What still keeps the generation open, for a log.
     pub(crate) fn outstanding(&self) -> String {
         let kinds = self.generation.outstanding();
-        kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+        kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     pub(crate) fn number(&self) -> u64 {

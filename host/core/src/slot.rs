@@ -51,7 +51,10 @@ impl Slot {
                 return Err(failure.clone());
             }
             if state.changed().await.is_err() {
-                return Err(Failure::new(failure_kind::UNAVAILABLE, "the plugin is gone"));
+                return Err(Failure::new(
+                    failure_kind::UNAVAILABLE,
+                    "the plugin is gone",
+                ));
             }
         }
     }
@@ -59,7 +62,10 @@ impl Slot {
     /// Takes a poisoned instance away. True for the first to say so: it must then [`fill`](Self::fill) the place.
     pub(crate) fn poison(&self, poisoned: &Arc<Instance>) -> bool {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_there = self.get().as_ref().is_some_and(|instance| Arc::ptr_eq(instance, poisoned));
+        let is_there = self
+            .get()
+            .as_ref()
+            .is_some_and(|instance| Arc::ptr_eq(instance, poisoned));
         if is_there {
             self.state.send_replace(State::Replacing);
             self.instance.store(None);
@@ -90,7 +96,10 @@ impl Slot {
     pub(crate) fn empty(&self) -> Option<Arc<Instance>> {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let failure = Failure::new(failure_kind::UNAVAILABLE, "the plugin is being stopped");
-        self.state.send_replace(State::Empty(Failure { retryable: true, ..failure }));
+        self.state.send_replace(State::Empty(Failure {
+            retryable: true,
+            ..failure
+        }));
         self.instance.swap(None)
     }
 }

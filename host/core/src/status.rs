@@ -92,7 +92,9 @@ pub struct AgentStatus {
 
 impl From<agentsys_router::RouteInfo> for RouteStatus {
     fn from(route: agentsys_router::RouteInfo) -> Self {
-        let schema = |text: Option<&std::sync::Arc<str>>| text.and_then(|text| serde_json::from_str(text).ok());
+        let schema = |text: Option<&std::sync::Arc<str>>| {
+            text.and_then(|text| serde_json::from_str(text).ok())
+        };
         let infos = || route.agents.iter().map(|agent| &agent.info);
         Self {
             input_schema: schema(infos().find_map(|info| info.input_schema.as_ref())),

@@ -36,7 +36,10 @@ impl Task for BorrowedTask<'_> {
     }
 
     fn share(&self) -> Arc<dyn SharedTask> {
-        Arc::new(KeptTask { task: Arc::new(self.0.clone()), caller_gone: None })
+        Arc::new(KeptTask {
+            task: Arc::new(self.0.clone()),
+            caller_gone: None,
+        })
     }
 }
 
@@ -54,15 +57,21 @@ impl Task for KeptTask {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.caller_gone.as_ref().is_some_and(CancellationToken::is_cancelled)
+        self.caller_gone
+            .as_ref()
+            .is_some_and(CancellationToken::is_cancelled)
             || remaining(&self.task).is_some_and(|left| left.is_zero())
     }
 
     fn share(&self) -> Arc<dyn SharedTask> {
-        Arc::new(Self { task: Arc::clone(&self.task), caller_gone: self.caller_gone.clone() })
+        Arc::new(Self {
+            task: Arc::clone(&self.task),
+            caller_gone: self.caller_gone.clone(),
+        })
     }
 }
 
 fn remaining(task: &RouterTask) -> Option<Duration> {
-    task.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    task.deadline()
+        .map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }

@@ -82,7 +82,10 @@ pub enum LoadError {
 }
 
 fn advice(found: &str, expected: u32) -> &'static str {
-    let major = found.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let major = found
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
     if major.is_some_and(|major| major > expected) {
         "update the host, or rebuild the plugin with this host's agentsys-plugin"
     } else {

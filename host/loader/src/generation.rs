@@ -53,10 +53,16 @@ impl Generation {
         std::thread::scope(|scope| {
             let opening = thread
                 .spawn_scoped(scope, || open(source, services, Box::new(on_closed)))
-                .map_err(|error| LoadError::Thread { path: path.to_owned(), source: error })?;
+                .map_err(|error| LoadError::Thread {
+                    path: path.to_owned(),
+                    source: error,
+                })?;
             opening.join().unwrap_or_else(|panic| {
                 let reason = agentsys_abi::bridge::describe_panic(panic);
-                Err(LoadError::RootModule { path: path.to_owned(), reason })
+                Err(LoadError::RootModule {
+                    path: path.to_owned(),
+                    reason,
+                })
             })
         })
     }
@@ -76,7 +82,12 @@ impl Generation {
     /// How many threads the plugin asks for its blocking handlers, if it does.
     #[must_use]
     pub fn blocking_threads(&self) -> Option<usize> {
-        let asked = self.lease.leases().module.blocking_threads().unwrap_or_default();
+        let asked = self
+            .lease
+            .leases()
+            .module
+            .blocking_threads()
+            .unwrap_or_default();
         (asked > 0).then(|| usize::try_from(asked).unwrap_or(usize::MAX))
     }
 
@@ -117,19 +128,31 @@ fn open(
     services: Arc<dyn Services>,
     on_closed: Box<dyn FnOnce() + Send + Sync>,
 ) -> Result<Generation, LoadError> {
-    let Source { path, inspected, copy, plugin, number } = source;
+    let Source {
+        path,
+        inspected,
+        copy,
+        plugin,
+        number,
+    } = source;
     let (library, module) = library::open(copy.path(), path)?;
     let mapping = Mapping::new(library, copy, plugin, number, services);
     // SAFETY: the first call; the mapping is valid for good.
     let bound = unsafe { (module.bind())(mapping.raw_host()) };
     if let Some(error) = bound.into_option() {
         let reason = Failure::from(error).message;
-        return Err(LoadError::RootModule { path: path.to_owned(), reason });
+        return Err(LoadError::RootModule {
+            path: path.to_owned(),
+            reason,
+        });
     }
     let leases = Leases::new(mapping, module, on_closed);
     let lease = Lease::new(leases, LeaseKind::Host);
-    let description = describe(module, &inspected.metadata.routes)
-        .map_err(|reason| LoadError::Description { path: path.to_owned(), reason })?;
+    let description =
+        describe(module, &inspected.metadata.routes).map_err(|reason| LoadError::Description {
+            path: path.to_owned(),
+            reason,
+        })?;
     Ok(Generation { lease, description })
 }
 
@@ -161,12 +184,18 @@ fn describe(module: PluginModuleRef, records: &[RouteRecord]) -> Result<Descript
     let json = unsafe { (module.describe())() };
     let description: Description = serde_json::from_str(json.as_str())
         .map_err(|error| format!("its description cannot be read: {error}"))?;
-    let mut loaded: Vec<&str> = description.handlers.iter().map(|handler| &*handler.route).collect();
+    let mut loaded: Vec<&str> = description
+        .handlers
+        .iter()
+        .map(|handler| &*handler.route)
+        .collect();
     let mut recorded: Vec<&str> = records.iter().map(|record| &*record.name).collect();
     loaded.sort_unstable();
     recorded.sort_unstable();
     if loaded != recorded {
-        return Err(format!("its records name the routes {recorded:?}, its code {loaded:?}"));
+        return Err(format!(
+            "its records name the routes {recorded:?}, its code {loaded:?}"
+        ));
     }
     Ok(description)
 }

@@ -22,7 +22,13 @@ use crate::waker::Revocable;
 
 pub(crate) const API: HostApiRef = HostApiRef(
     const {
-        &WithMetadata::new(HostApi { log: LOG, task: TASK, router: ROUTER, threads: THREADS, plugin_name })
+        &WithMetadata::new(HostApi {
+            log: LOG,
+            task: TASK,
+            router: ROUTER,
+            threads: THREADS,
+            plugin_name,
+        })
     }
     .static_as_prefix(),
 );
@@ -31,7 +37,15 @@ const LOG: LogApiRef =
     LogApiRef(const { &WithMetadata::new(LogApi { max_level, write }) }.static_as_prefix());
 
 const TASK: TaskApiRef = TaskApiRef(
-    const { &WithMetadata::new(TaskApi { claim, release, remaining, is_cancelled }) }.static_as_prefix(),
+    const {
+        &WithMetadata::new(TaskApi {
+            claim,
+            release,
+            remaining,
+            is_cancelled,
+        })
+    }
+    .static_as_prefix(),
 );
 
 const ROUTER: RouterApiRef =
@@ -95,7 +109,9 @@ unsafe extern "C" fn remaining(task: *const ()) -> u64 {
     // SAFETY: the seam: the task of a call that has not returned, or a claim.
     let task = unsafe { Slot::task(task) };
     let remaining = catch(|| task.remaining()).ok().flatten();
-    remaining.map_or(u64::MAX, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1))
+    remaining.map_or(u64::MAX, |left| {
+        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)
+    })
 }
 
 unsafe extern "C" fn is_cancelled(task: *const ()) -> u32 {
@@ -117,7 +133,9 @@ unsafe extern "C" fn route_task(
         (Mapping::claim(context), Payload::take(payload), parent)
     };
     let routed = catch(|| {
-        let Mapping { services, plugin, .. } = &*mapping;
+        let Mapping {
+            services, plugin, ..
+        } = &*mapping;
         let data = Data::from_payload(payload, &mapping);
         services.route_task(plugin, parent, name.as_str(), data)
     });

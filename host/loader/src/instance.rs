@@ -57,9 +57,17 @@ impl Instance {
         // SAFETY: the library is bound and open; the mapping is valid for good.
         let raw = unsafe { (module.create())(mapping.raw_host()) };
         if raw.is_null() {
-            return Err(Failure::new(kind::INTERNAL, "the plugin could not make an instance"));
+            return Err(Failure::new(
+                kind::INTERNAL,
+                "the plugin could not make an instance",
+            ));
         }
-        Ok(Arc::new(Self { raw, module, mapping, lease }))
+        Ok(Arc::new(Self {
+            raw,
+            module,
+            mapping,
+            lease,
+        }))
     }
 
     /// Initializes it with its config, a JSON object.
@@ -133,7 +141,11 @@ impl Drop for Instance {
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Instance({} {})", self.mapping.plugin, self.mapping.number)
+        write!(
+            f,
+            "Instance({} {})",
+            self.mapping.plugin, self.mapping.number
+        )
     }
 }
 

@@ -28,10 +28,15 @@ pub(crate) fn check(plugin: &'static TypeLayout) -> Result<(), Differs> {
     as_newer_plugin
 }
 
-fn compare(interface: &'static TypeLayout, implementation: &'static TypeLayout) -> Result<(), Differs> {
+fn compare(
+    interface: &'static TypeLayout,
+    implementation: &'static TypeLayout,
+) -> Result<(), Differs> {
     let globals = CheckingGlobals::new();
-    check_layout_compatibility_with_globals(interface, implementation, &globals).map_err(|errors| Differs {
-        differences: errors.errors.iter().map(|error| error.errs.len()).sum(),
-        report: errors.to_string(),
+    check_layout_compatibility_with_globals(interface, implementation, &globals).map_err(|errors| {
+        Differs {
+            differences: errors.errors.iter().map(|error| error.errs.len()).sum(),
+            report: errors.to_string(),
+        }
     })
 }

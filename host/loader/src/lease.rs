@@ -28,8 +28,13 @@ pub enum LeaseKind {
     Waker,
 }
 
-const KINDS: [LeaseKind; 5] =
-    [LeaseKind::Host, LeaseKind::Instance, LeaseKind::Call, LeaseKind::Reply, LeaseKind::Waker];
+const KINDS: [LeaseKind; 5] = [
+    LeaseKind::Host,
+    LeaseKind::Instance,
+    LeaseKind::Call,
+    LeaseKind::Reply,
+    LeaseKind::Waker,
+];
 
 impl fmt::Display for LeaseKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +62,12 @@ impl Leases {
         module: PluginModuleRef,
         on_closed: Box<dyn FnOnce() + Send + Sync>,
     ) -> Arc<Self> {
-        let leases = Arc::new(Self { mapping, module, counts: Default::default(), on_closed: Some(on_closed) });
+        let leases = Arc::new(Self {
+            mapping,
+            module,
+            counts: Default::default(),
+            on_closed: Some(on_closed),
+        });
         let _ = leases.mapping.leases.set(Arc::downgrade(&leases));
         leases
     }
@@ -65,7 +75,11 @@ impl Leases {
     /// How many leases of each kind there are, without those kinds of which there are none.
     pub(crate) fn outstanding(&self) -> Vec<(LeaseKind, usize)> {
         let count = |kind: LeaseKind| (kind, self.counts[kind as usize].load(Ordering::Relaxed));
-        KINDS.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
+        KINDS
+            .into_iter()
+            .map(count)
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 }
 

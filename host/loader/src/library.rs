@@ -46,8 +46,7 @@ fn open_library(copy: &Path, path: &Path) -> Result<Library, LoadError> {
     library.map_err(|error| LoadError::Open {
         path: path.to_owned(),
         // The system names the private copy; the operator knows the file.
-        reason: one_line(&error.to_string())
-            .replace(&copy.display().to_string(), "the file"),
+        reason: one_line(&error.to_string()).replace(&copy.display().to_string(), "the file"),
     })
 }
 
@@ -55,26 +54,44 @@ fn header(library: &Library, path: &Path) -> Result<&'static LibHeader, LoadErro
     let name = ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes();
     // SAFETY: what is exported under this name is an `AbiHeader`, by abi_stable's convention, which `upgrade` checks.
     let header = unsafe { library.get::<AbiHeaderRef>(name) };
-    let header = *header.map_err(|_| LoadError::NoRootModule { path: path.to_owned() })?;
+    let header = *header.map_err(|_| LoadError::NoRootModule {
+        path: path.to_owned(),
+    })?;
     header.upgrade().map_err(|error| match error {
         LibraryError::InvalidAbiHeader(found) => LoadError::AbiStable {
             path: path.to_owned(),
             found: format!("{}.{}", found.abi_major, found.abi_minor),
-            expected: format!("{}.{}", AbiHeader::VALUE.abi_major, AbiHeader::VALUE.abi_minor),
+            expected: format!(
+                "{}.{}",
+                AbiHeader::VALUE.abi_major,
+                AbiHeader::VALUE.abi_minor
+            ),
         },
-        other => LoadError::RootModule { path: path.to_owned(), reason: one_line(&other.to_string()) },
+        other => LoadError::RootModule {
+            path: path.to_owned(),
+            reason: one_line(&other.to_string()),
+        },
     })
 }
 
 fn check_interface(header: &LibHeader, path: &Path) -> Result<(), LoadError> {
     let found = header.version_strings().version.as_str().to_owned();
-    let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let major = |version: &str| {
+        version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok())
+    };
     let expected = major(PluginModuleRef::VERSION_STRINGS.version.as_str()).unwrap_or_default();
     if major(&found) == Some(expected) {
         return Ok(());
     }
     let minor = found.split('.').take(2).collect::<Vec<_>>().join(".");
-    Err(LoadError::Interface { path: path.to_owned(), found: minor, expected })
+    Err(LoadError::Interface {
+        path: path.to_owned(),
+        found: minor,
+        expected,
+    })
 }
 
 fn one_line(text: &str) -> String {

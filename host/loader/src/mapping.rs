@@ -59,7 +59,10 @@ impl Mapping {
 
     /// The host, as this library sees it.
     pub(crate) fn raw_host(self: &Arc<Self>) -> RawHost {
-        RawHost { context: Arc::as_ptr(self).cast(), api: host_api::API }
+        RawHost {
+            context: Arc::as_ptr(self).cast(),
+            api: host_api::API,
+        }
     }
 
     /// The mapping behind a context.
@@ -85,7 +88,10 @@ impl Mapping {
 
     /// A lease on the generation, unless that is being closed.
     pub(crate) fn lease(&self, kind: LeaseKind) -> Option<Lease> {
-        self.leases.get()?.upgrade().map(|leases| Lease::new(leases, kind))
+        self.leases
+            .get()?
+            .upgrade()
+            .map(|leases| Lease::new(leases, kind))
     }
 
     /// Takes the plugin's wakers back, ends what the library runs for itself, and removes its file. Blocks.
@@ -93,7 +99,12 @@ impl Mapping {
         self.wakers.revoke();
         // SAFETY: every instance is gone; this is the last call.
         unsafe { (module.close())() };
-        drop(self.copy.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.copy
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     pub(crate) fn add_key(&self, key: u32, destructor: Option<Destructor>) {
@@ -106,7 +117,10 @@ impl Mapping {
 
     /// The keys that have destructors.
     pub(crate) fn destructors(&self) -> Vec<(u32, Destructor)> {
-        self.lock_keys().iter().filter_map(|(key, destructor)| destructor.map(|d| (*key, d))).collect()
+        self.lock_keys()
+            .iter()
+            .filter_map(|(key, destructor)| destructor.map(|d| (*key, d)))
+            .collect()
     }
 
     fn lock_keys(&self) -> std::sync::MutexGuard<'_, Vec<(u32, Option<Destructor>)>> {

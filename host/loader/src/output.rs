@@ -39,11 +39,17 @@ impl Data {
         let bytes = payload.try_into_bytes().unwrap_or_else(|theirs| {
             let large = theirs.as_slice().len() > COPIED;
             match large.then(|| mapping.lease(LeaseKind::Reply)).flatten() {
-                Some(lease) => Bytes::from_owner(Leased { payload: theirs, _lease: lease }),
+                Some(lease) => Bytes::from_owner(Leased {
+                    payload: theirs,
+                    _lease: lease,
+                }),
                 None => Bytes::copy_from_slice(theirs.as_slice()),
             }
         });
-        Self { bytes, content_type }
+        Self {
+            bytes,
+            content_type,
+        }
     }
 }
 
@@ -60,7 +66,13 @@ impl AsRef<[u8]> for Leased {
 }
 
 /// The content types that need no allocation.
-const KNOWN: [&str; 5] = ["application/json", "text/plain", "application/octet-stream", "text/csv", ""];
+const KNOWN: [&str; 5] = [
+    "application/json",
+    "text/plain",
+    "application/octet-stream",
+    "text/csv",
+    "",
+];
 
 fn content_type(text: &str) -> Cow<'static, str> {
     match KNOWN.iter().find(|known| **known == text) {

@@ -20,7 +20,13 @@ pub trait Services: Send + Sync + 'static {
     fn log(&self, line: LogLine<'_>);
 
     /// Routes a task for a plugin, nested in `parent` if it is part of another.
-    fn route_task(&self, plugin: &str, parent: Option<&dyn Task>, route: &str, data: Data) -> Routed;
+    fn route_task(
+        &self,
+        plugin: &str,
+        parent: Option<&dyn Task>,
+        route: &str,
+        data: Data,
+    ) -> Routed;
 }
 
 /// One line of a plugin's log.

@@ -61,7 +61,10 @@ impl Slot {
         };
         let task: &dyn Task = &*owner;
         let task = std::ptr::from_ref(task);
-        let claim = Box::new(Self { task, owner: Some(owner) });
+        let claim = Box::new(Self {
+            task,
+            owner: Some(owner),
+        });
         Box::into_raw(claim).cast_const().cast()
     }
 

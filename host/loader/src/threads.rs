@@ -47,9 +47,14 @@ fn enter_slowly(mapping: &Arc<Mapping>) {
 impl Lists {
     fn with<R>(&self, mapping: &Arc<Mapping>, f: impl FnOnce(&mut List) -> R) -> R {
         let mut lists = self.0.borrow_mut();
-        let at = lists.iter().position(|list| Arc::ptr_eq(&list.mapping, mapping));
+        let at = lists
+            .iter()
+            .position(|list| Arc::ptr_eq(&list.mapping, mapping));
         let at = at.unwrap_or_else(|| {
-            lists.push(List { mapping: Arc::clone(mapping), destructors: Vec::new() });
+            lists.push(List {
+                mapping: Arc::clone(mapping),
+                destructors: Vec::new(),
+            });
             lists.len() - 1
         });
         f(&mut lists[at])
@@ -112,10 +117,15 @@ fn run_key(_: u32, _: Destructor) -> bool {
 
 // What plugins call. Not one of these may unwind, and none does: they allocate, and call the C library.
 
-pub(crate) unsafe extern "C" fn at_exit(context: *const (), destructor: Destructor, value: *mut c_void) -> i32 {
+pub(crate) unsafe extern "C" fn at_exit(
+    context: *const (),
+    destructor: Destructor,
+    value: *mut c_void,
+) -> i32 {
     // SAFETY: the seam: `context` is ours.
     let mapping = unsafe { Mapping::claim(context) };
-    let added = LISTS.try_with(|lists| lists.with(&mapping, |list| list.destructors.push((destructor, value))));
+    let added = LISTS
+        .try_with(|lists| lists.with(&mapping, |list| list.destructors.push((destructor, value))));
     if added.is_err() {
         let running = RUNNING.get();
         // SAFETY: set only while `run` works on that list on this thread, and it holds no reference meanwhile.
@@ -151,9 +161,14 @@ pub(crate) unsafe extern "C" fn start(
 ) -> i32 {
     // SAFETY: the seam: `context` is ours.
     let mapping = unsafe { Mapping::claim(context) };
-    let start = Box::into_raw(Box::new(Start { mapping, body, argument }));
+    let start = Box::into_raw(Box::new(Start {
+        mapping,
+        body,
+        argument,
+    }));
     // SAFETY: the caller's arguments are those of `pthread_create`; `begin` takes the box over.
-    let error = unsafe { libc::pthread_create(thread.cast(), attributes.cast(), begin, start.cast()) };
+    let error =
+        unsafe { libc::pthread_create(thread.cast(), attributes.cast(), begin, start.cast()) };
     if error != 0 {
         // SAFETY: no thread was started, so the box is still ours.
         drop(unsafe { Box::from_raw(start) });
@@ -183,7 +198,11 @@ struct Start {
 #[cfg(unix)]
 extern "C" fn begin(start: *mut c_void) -> *mut c_void {
     // SAFETY: the box from `start`, handed to this thread alone.
-    let Start { mapping, body, argument } = *unsafe { Box::from_raw(start.cast::<Start>()) };
+    let Start {
+        mapping,
+        body,
+        argument,
+    } = *unsafe { Box::from_raw(start.cast::<Start>()) };
     enter(&mapping);
     drop(mapping);
     // SAFETY: the library asked for this thread; the thread's list keeps it mapped.

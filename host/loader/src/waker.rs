@@ -25,9 +25,16 @@ pub(crate) struct Revocable {
 
 impl Revocable {
     pub(crate) fn new(future: Routed, mapping: Arc<Mapping>) -> Self {
-        let cell = Arc::new(WakerCell { state: Mutex::new(State::Empty), mapping });
+        let cell = Arc::new(WakerCell {
+            state: Mutex::new(State::Empty),
+            mapping,
+        });
         cell.mapping.wakers.add(&cell);
-        Self { future, waker: Waker::from(Arc::clone(&cell)), cell }
+        Self {
+            future,
+            waker: Waker::from(Arc::clone(&cell)),
+            cell,
+        }
     }
 }
 

@@ -22,7 +22,10 @@ where
     Fut: Future<Output = Result<P, TaskError>> + Send + 'static,
     P: Into<Payload>,
 {
-    agent_fn_with(name, description, move |_task, data| handler(data))
+    FnAgent {
+        info: AgentInfo::new(name, description),
+        handler: move |_: &Task, data| reply(handler(data)),
+    }
 }
 
 /// As [`agent_fn`], with the task: for an agent that nests other tasks in its own.
@@ -38,10 +41,7 @@ where
 {
     FnAgent {
         info: AgentInfo::new(name, description),
-        handler: move |task: &Task, data| {
-            let answer = handler(task.clone(), data);
-            Reply::pending(async move { answer.await.map(Into::into) })
-        },
+        handler: move |task: &Task, data| reply(handler(task.clone(), data)),
     }
 }
 
@@ -59,6 +59,12 @@ where
         info: AgentInfo::new(name, description),
         handler: move |task: &Task, data| Reply::Ready(handler(task, data).map(Into::into)),
     }
+}
+
+fn reply<P: Into<Payload>>(
+    answer: impl Future<Output = Result<P, TaskError>> + Send + 'static,
+) -> Reply {
+    Reply::pending(async move { answer.await.map(Into::into) })
 }
 
 struct FnAgent<F> {

@@ -75,9 +75,14 @@ impl<'a> RouteTask<'a> {
             .expect("a task's future is not polled after its end");
         let task = Task::new(&route.gate, limit, deadline, self.options.parent.take());
 
-        let Some(place) = route.gate.try_enter() else {
-            drop(table);
-            return self.wait(Box::pin(waiting::for_place(shared.clone(), task, data)), cx);
+        let place = if task.shares_place() {
+            None
+        } else {
+            let Some(place) = route.gate.try_enter() else {
+                drop(table);
+                return self.wait(Box::pin(waiting::for_place(shared.clone(), task, data)), cx);
+            };
+            Some(place)
         };
         let seat = Seat::take(place, route.choose());
         // A long call must not hold the table: it keeps every agent in it alive.

@@ -51,7 +51,7 @@ impl Gate {
 
     /// Fails where no place is free or somebody waits already.
     pub(crate) fn try_enter(&self) -> Option<Place<'_>> {
-        (self.take(1) == 1).then_some(Place(self))
+        (self.take(1) == 1).then(|| Place(self))
     }
 
     /// Waits for a place.

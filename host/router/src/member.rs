@@ -45,14 +45,16 @@ impl Member {
 /// the table, so that a task which never ends keeps no other agent alive.
 pub(crate) struct Seat {
     member: Arc<Member>,
+    has_place: bool,
 }
 
 impl Seat {
-    pub(crate) fn take(place: Place<'_>, member: &Arc<Member>) -> Self {
+    /// Without a place for a task that [shares](crate::Task::shares_place) one.
+    pub(crate) fn take(place: Option<Place<'_>>, member: &Arc<Member>) -> Self {
         let member = Arc::clone(member);
         member.in_flight.fetch_add(1, Ordering::SeqCst);
-        place.keep();
-        Self { member }
+        let has_place = place.map(Place::keep).is_some();
+        Self { member, has_place }
     }
 
     pub(crate) fn agent(&self) -> &dyn Agent {
@@ -76,7 +78,9 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.member.gate.leave();
+        if self.has_place {
+            self.member.gate.leave();
+        }
         self.member.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.member.lifecycle.one_less();
     }

@@ -13,7 +13,8 @@ use crate::Task;
 pub struct TaskOptions {
     /// When the answer is of no use any more. The route's timeout still holds if it is earlier.
     pub deadline: Option<Instant>,
-    /// The task in which this one is nested: its deadline and its count of hops are inherited.
+    /// The task in which this one is nested, still under way: its deadline and its count of hops
+    /// are inherited.
     pub parent: Option<Arc<Task>>,
 }
 

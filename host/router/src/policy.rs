@@ -12,7 +12,8 @@ pub struct RoutePolicy {
     /// task first has to wait.
     pub timeout: Duration,
     /// How many tasks the route's agents work on at a time, all together; further ones wait in the
-    /// order they came. 0 is taken as 1.
+    /// order they came. A task nested in another of the same route shares its place, since that
+    /// one waits for it. 0 is taken as 1.
     pub max_concurrent: usize,
     /// Which agent gets the next task.
     pub strategy: Strategy,

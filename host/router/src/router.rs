@@ -161,6 +161,12 @@ impl Router {
         RouteTask::new(&self.shared, route, data.into(), options)
     }
 
+    /// A route's policy; none where there is no such route.
+    pub fn policy(&self, route: &str) -> Option<RoutePolicy> {
+        let table = self.shared.registry.table();
+        table.get(route).map(|route| route.policy.clone())
+    }
+
     /// All routes with their agents, by name.
     pub fn routes(&self) -> Vec<RouteInfo> {
         self.shared.registry.table().listing()

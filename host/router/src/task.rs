@@ -80,6 +80,14 @@ impl Task {
         path
     }
 
+    /// Whether the task is nested in another of its own route, and so needs no place there. The
+    /// other has one and waits; were this one to wait for its place, both would wait for ever, and
+    /// agents that call each other in a circle would use the places up before the hops.
+    pub(crate) fn shares_place(&self) -> bool {
+        std::iter::successors(self.parent(), |task| task.parent())
+            .any(|task| Arc::ptr_eq(&task.gate, &self.gate))
+    }
+
     /// How long the task may take in all.
     pub(crate) fn limit(&self) -> Duration {
         self.limit

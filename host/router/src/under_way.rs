@@ -49,7 +49,7 @@ impl UnderWay {
     }
 
     pub(crate) fn cut_off(&self) -> TaskError {
-        self.seat.locate(refusal::cut_off(self.seat.route()))
+        refusal::cut_off(self.seat.route()).with_agent(self.seat.agent_name().clone())
     }
 
     fn drop_future(&mut self) {

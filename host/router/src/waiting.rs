@@ -46,6 +46,10 @@ pub(crate) async fn for_place(
     };
     // The agent counts the task from here on.
     drop(waiting);
+    // The place may have come free by the end of another task that was cut off.
+    if !shared.lifecycle.admits(true) {
+        return Err(refusal::cut_off(task.route()));
+    }
 
     let mut first = Some((seat, data));
     let begun = poll_fn(|cx| {
@@ -77,7 +81,7 @@ async fn seat(shared: &Shared, task: &Task) -> Result<Seat, TaskError> {
         let table = shared.registry.table();
         let route = table.get(task.route()).ok_or_else(gone)?;
         if Arc::ptr_eq(&route.gate, &gate) {
-            return Ok(Seat::take(place, route.choose()));
+            return Ok(Seat::take(Some(place), route.choose()));
         }
     }
 }

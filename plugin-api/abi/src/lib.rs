@@ -35,7 +35,11 @@ pub mod threads;
 pub mod waker;
 
 /// The version of the interface, `major.minor`: a host takes plugins of its own major.
-pub const INTERFACE: &str = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+pub const INTERFACE: &str = concat!(
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    ".",
+    env!("CARGO_PKG_VERSION_MINOR")
+);
 
 /// The number before the dot.
 pub const INTERFACE_MAJOR: u32 = number(env!("CARGO_PKG_VERSION_MAJOR"));

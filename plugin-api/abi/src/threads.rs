@@ -38,11 +38,6 @@ pub struct ThreadApi {
     /// Starts a thread that ends in host code: context, where to put the thread's handle, its attributes, its body and the
     /// body's argument, as for `pthread_create`. 0, or an error number.
     #[sabi(last_prefix_field)]
-    pub start: unsafe extern "C" fn(
-        *const (),
-        *mut c_void,
-        *const c_void,
-        ThreadBody,
-        *mut c_void,
-    ) -> i32,
+    pub start:
+        unsafe extern "C" fn(*const (), *mut c_void, *const c_void, ThreadBody, *mut c_void) -> i32,
 }

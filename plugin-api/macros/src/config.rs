@@ -7,7 +7,10 @@ use syn::{Attribute, Error, Expr, Field, Fields, ItemStruct, Meta, Result};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !options.is_empty() {
-        return Err(Error::new(options.span(), "#[plugin_config] takes no options"));
+        return Err(Error::new(
+            options.span(),
+            "#[plugin_config] takes no options",
+        ));
     }
     let mut item: ItemStruct = syn::parse2(item)?;
     let name = item.ident.clone();
@@ -20,7 +23,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     for field in &mut fields.named {
         if let Some((function, text)) = default(field)? {
             let path = format!("{name}::{function}");
-            field.attrs.push(syn::parse_quote!(#[serde(default = #path)]));
+            field
+                .attrs
+                .push(syn::parse_quote!(#[serde(default = #path)]));
             defaults.push(text);
         }
         checks.extend(rules(field)?);
@@ -76,7 +81,8 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
     let mut checks = Vec::new();
     if let Some(attribute) = take(field, "range") {
         let (min, max) = bounds(&attribute)?;
-        for (bound, symbol, words) in [(&min, quote!(<), "at least"), (&max, quote!(>), "at most")] {
+        for (bound, symbol, words) in [(&min, quote!(<), "at least"), (&max, quote!(>), "at most")]
+        {
             if let Some(bound) = bound {
                 checks.push(quote! {
                     if self.#ident #symbol #bound {
@@ -85,13 +91,19 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
                 });
             }
         }
-        let (min, max) = (min.map(|min| quote!(min = #min)), max.map(|max| quote!(max = #max)));
+        let (min, max) = (
+            min.map(|min| quote!(min = #min)),
+            max.map(|max| quote!(max = #max)),
+        );
         let both = [min, max].into_iter().flatten();
-        field.attrs.push(syn::parse_quote!(#[schemars(range(#(#both),*))]));
+        field
+            .attrs
+            .push(syn::parse_quote!(#[schemars(range(#(#both),*))]));
     }
     if let Some(attribute) = take(field, "length") {
         let (min, max) = bounds(&attribute)?;
-        for (bound, symbol, words) in [(&min, quote!(<), "at least"), (&max, quote!(>), "at most")] {
+        for (bound, symbol, words) in [(&min, quote!(<), "at least"), (&max, quote!(>), "at most")]
+        {
             if let Some(bound) = bound {
                 checks.push(quote! {
                     if self.#ident.len() #symbol #bound {
@@ -100,9 +112,14 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
                 });
             }
         }
-        let (min, max) = (min.map(|min| quote!(min = #min)), max.map(|max| quote!(max = #max)));
+        let (min, max) = (
+            min.map(|min| quote!(min = #min)),
+            max.map(|max| quote!(max = #max)),
+        );
         let both = [min, max].into_iter().flatten();
-        field.attrs.push(syn::parse_quote!(#[schemars(length(#(#both),*))]));
+        field
+            .attrs
+            .push(syn::parse_quote!(#[schemars(length(#(#both),*))]));
     }
     if let Some(attribute) = take(field, "check") {
         let function = value(&attribute)?;
@@ -116,11 +133,20 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
 }
 
 fn field_name(field: &Field) -> String {
-    field.ident.as_ref().map(ToString::to_string).unwrap_or_default().trim_start_matches("r#").to_owned()
+    field
+        .ident
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+        .trim_start_matches("r#")
+        .to_owned()
 }
 
 fn take(field: &mut Field, name: &str) -> Option<Attribute> {
-    let at = field.attrs.iter().position(|attribute| attribute.path().is_ident(name))?;
+    let at = field
+        .attrs
+        .iter()
+        .position(|attribute| attribute.path().is_ident(name))?;
     Some(field.attrs.remove(at))
 }
 

@@ -20,7 +20,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     let options = parse(options)?;
     let item: ItemImpl = syn::parse2(item)?;
     let is_plugin = item.trait_.as_ref().is_some_and(|(_, path, _)| {
-        path.segments.last().is_some_and(|segment| segment.ident == "Plugin")
+        path.segments
+            .last()
+            .is_some_and(|segment| segment.ident == "Plugin")
     });
     if !is_plugin {
         let message = "#[plugin] stands on `impl Plugin for YourType`";
@@ -31,7 +33,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         return Err(Error::new(item.generics.span(), message));
     }
     let this = &item.self_ty;
-    let has_process = item.items.iter().any(|item| matches!(item, ImplItem::Fn(f) if f.sig.ident == "process"));
+    let has_process = item
+        .items
+        .iter()
+        .any(|item| matches!(item, ImplItem::Fn(f) if f.sig.ident == "process"));
     let (before, after) = record_json(&options, has_process)?;
     let blocking_threads = match &options.blocking_threads {
         Some(threads) => threads.base10_parse::<u32>()?,
@@ -112,7 +117,9 @@ fn record_json(options: &Options, has_process: bool) -> Result<(String, String)>
     };
     let name = given(&options.name, "NAME");
     if !is_name(&name) {
-        let message = format!("the package's name `{name}` cannot be a plugin's: say #[plugin(name = \"…\")]");
+        let message = format!(
+            "the package's name `{name}` cannot be a plugin's: say #[plugin(name = \"…\")]"
+        );
         return Err(Error::new(proc_macro2::Span::call_site(), message));
     }
     let authors = package("AUTHORS");

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta, Result, ReturnType,
-    Type,
+    Attribute, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta,
+    Result, ReturnType, Type,
 };
 
 use crate::json;
@@ -24,7 +24,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         if let ImplItem::Fn(function) = item
             && let Some(route) = Route::take(function)?
         {
-            if routes.iter().any(|other| other.name.value() == route.name.value()) {
+            if routes
+                .iter()
+                .any(|other| other.name.value() == route.name.value())
+            {
                 let message = format!("route `{}` is there already", route.name.value());
                 return Err(Error::new(route.name.span(), message));
             }
@@ -36,8 +39,14 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         return Err(Error::new(item.self_ty.span(), message));
     }
     let this = &item.self_ty;
-    let records = routes.iter().enumerate().map(|(number, route)| route.record(number));
-    let handlers = routes.iter().enumerate().map(|(number, route)| route.handler(number, this));
+    let records = routes
+        .iter()
+        .enumerate()
+        .map(|(number, route)| route.record(number));
+    let handlers = routes
+        .iter()
+        .enumerate()
+        .map(|(number, route)| route.handler(number, this));
     Ok(quote! {
         #item
 
@@ -67,7 +76,11 @@ struct Route {
 impl Route {
     /// Reads, and removes, the function's `#[route(…)]`, if it has one.
     fn take(function: &mut ImplItemFn) -> Result<Option<Self>> {
-        let Some(at) = function.attrs.iter().position(|attribute| attribute.path().is_ident("route")) else {
+        let Some(at) = function
+            .attrs
+            .iter()
+            .position(|attribute| attribute.path().is_ident("route"))
+        else {
             return Ok(None);
         };
         let attribute = function.attrs.remove(at);
@@ -130,10 +143,13 @@ impl Route {
             Some(input) => quote!(|| sdk::SchemaOf::<#input>::new().schema()),
             None => quote!(|| ::core::option::Option::None),
         };
-        let input = self.input.as_ref().map(|input| {
-            quote!(<#input as ::agentsys_plugin::FromPayload<_>>::from_payload(payload)?)
-        });
-        let drop_payload = self.input.is_none().then(|| quote!(::core::mem::drop(payload);));
+        let input = self.input.as_ref().map(
+            |input| quote!(<#input as ::agentsys_plugin::FromPayload<_>>::from_payload(payload)?),
+        );
+        let drop_payload = self
+            .input
+            .is_none()
+            .then(|| quote!(::core::mem::drop(payload);));
         let context = |context: TokenStream| self.takes_context.then_some(quote!(#context,));
         let invoke = if self.is_async {
             let context = context(quote!(running.context()));
@@ -179,7 +195,8 @@ fn options(attribute: &Attribute) -> Result<(LitStr, bool)> {
         let valid = |c: char| c.is_ascii_alphanumeric() || "_-./:".contains(c);
         let text = name.value();
         if text.is_empty() || text.len() > 128 || !text.chars().all(valid) {
-            let message = "a route's name is 1 to 128 of a to z, A to Z, 0 to 9, `_`, `-`, `.`, `/` and `:`";
+            let message =
+                "a route's name is 1 to 128 of a to z, A to Z, 0 to 9, `_`, `-`, `.`, `/` and `:`";
             return Err(Error::new(name.span(), message));
         }
         let mut blocking = false;
@@ -203,7 +220,8 @@ fn arguments(function: &ImplItemFn) -> Result<(bool, Option<Type>)> {
     let message = "a handler takes `&self`, then `&Context` if it wants it, then at most one input";
     let mut inputs = function.sig.inputs.iter();
     match inputs.next() {
-        Some(FnArg::Receiver(receiver)) if receiver.reference.is_some() && receiver.mutability.is_none() => {}
+        Some(FnArg::Receiver(receiver))
+            if receiver.reference.is_some() && receiver.mutability.is_none() => {}
         _ => return Err(Error::new(function.sig.span(), message)),
     }
     let types: Vec<&Type> = inputs
@@ -227,7 +245,10 @@ fn description(attributes: &[Attribute]) -> String {
         .iter()
         .filter_map(|attribute| match &attribute.meta {
             Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(text),
+                    ..
+                }) => Some(text.value().trim().to_owned()),
                 _ => None,
             },
             _ => None,

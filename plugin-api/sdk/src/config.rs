@@ -27,17 +27,28 @@ impl PluginConfig for NoConfig {
 
 /// Reads a config from JSON.
 pub(crate) fn read<C: PluginConfig>(payload: &Payload) -> Result<C> {
-    let json = if payload.as_slice().is_empty() { b"{}" } else { payload.as_slice() };
+    let json = if payload.as_slice().is_empty() {
+        b"{}"
+    } else {
+        payload.as_slice()
+    };
     let mut reader = serde_json::Deserializer::from_slice(json);
     let config: C = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let key = if path == "." { String::new() } else { format!(" at `{path}`") };
+        let key = if path == "." {
+            String::new()
+        } else {
+            format!(" at `{path}`")
+        };
         Error::invalid_input(format!("the config does not fit{key}: {}", error.inner()))
     })?;
     let problems = config.problems();
     if problems.is_empty() {
         Ok(config)
     } else {
-        Err(Error::invalid_input(format!("the config does not fit: {}", problems.join("; "))))
+        Err(Error::invalid_input(format!(
+            "the config does not fit: {}",
+            problems.join("; ")
+        )))
     }
 }

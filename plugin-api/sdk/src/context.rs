@@ -32,8 +32,20 @@ impl Context {
     /// # Safety
     /// `call`'s task and `host` must outlive the context.
     pub(crate) unsafe fn borrowed(host: &Host, call: &RawCall, route: &'static str) -> Self {
-        let RawCall { task, task_id, hops, .. } = *call;
-        Self { host, task, task_id, hops, route, claimed: false }
+        let RawCall {
+            task,
+            task_id,
+            hops,
+            ..
+        } = *call;
+        Self {
+            host,
+            task,
+            task_id,
+            hops,
+            route,
+            claimed: false,
+        }
     }
 
     /// The context of a call that goes on after its function has returned.
@@ -44,7 +56,14 @@ impl Context {
         // SAFETY: the task is valid during the call.
         let task = unsafe { (host.raw().api.task().claim())(call.task) };
         let RawCall { task_id, hops, .. } = *call;
-        Self { host, task, task_id, hops, route, claimed: true }
+        Self {
+            host,
+            task,
+            task_id,
+            hops,
+            route,
+            claimed: true,
+        }
     }
 
     /// The host.
@@ -83,7 +102,8 @@ impl Context {
     /// When the time is over; none where nothing limits it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.remaining().and_then(|left| Instant::now().checked_add(left))
+        self.remaining()
+            .and_then(|left| Instant::now().checked_add(left))
     }
 
     /// Whether nobody waits for the answer any more. An async handler need not ask: it is dropped. A plain or
@@ -98,7 +118,11 @@ impl Context {
     ///
     /// # Errors
     /// What the route's agent failed with, or why none was reached.
-    pub async fn route_task<Kind>(&self, name: &str, data: impl IntoPayload<Kind>) -> Result<Payload> {
+    pub async fn route_task<Kind>(
+        &self,
+        name: &str,
+        data: impl IntoPayload<Kind>,
+    ) -> Result<Payload> {
         let payload = data.into_payload()?;
         // SAFETY: the future borrows `self`, whose task is valid.
         unsafe { self.host().route(self.task, name, payload) }.await
@@ -116,6 +140,10 @@ impl Drop for Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context(task {}, route {:?}, {} hops)", self.task_id, self.route, self.hops)
+        write!(
+            f,
+            "Context(task {}, route {:?}, {} hops)",
+            self.task_id, self.route, self.hops
+        )
     }
 }

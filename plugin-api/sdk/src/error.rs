@@ -117,13 +117,19 @@ impl Error {
 
     /// What a nested task failed with: if an instance panicked there, it was not ours.
     pub(crate) fn from_failure(failure: Failure) -> Self {
-        Self(Box::new(Failure { poisoned: false, ..failure }))
+        Self(Box::new(Failure {
+            poisoned: false,
+            ..failure
+        }))
     }
 
     /// A panic of our own instance's.
     pub(crate) fn poisoned(message: String) -> Self {
         let failure = Failure::new(kind::PANICKED, message);
-        Self(Box::new(Failure { poisoned: true, ..failure }))
+        Self(Box::new(Failure {
+            poisoned: true,
+            ..failure
+        }))
     }
 }
 

@@ -50,7 +50,8 @@ pub(crate) fn max_level() -> u32 {
 /// Writes one line to the host's log. Lost before there is a host.
 pub(crate) fn log(level: u32, target: &str, message: &str, fields: &str) {
     if let Some(BoundHost(host)) = HOST.get() {
-        let (target, message, fields) = (RStr::from(target), RStr::from(message), RStr::from(fields));
+        let (target, message, fields) =
+            (RStr::from(target), RStr::from(message), RStr::from(fields));
         // SAFETY: `bind`'s promise.
         unsafe { (host.api.log().write())(host.context, level, target, message, fields) }
     }
@@ -59,5 +60,6 @@ pub(crate) fn log(level: u32, target: &str, message: &str, fields: &str) {
 /// Whether the host has the field that a later release may append.
 #[cfg(feature = "seam-newer")]
 pub(crate) fn host_has_next_field() -> bool {
-    HOST.get().is_some_and(|BoundHost(host)| host.api.next_field().is_some())
+    HOST.get()
+        .is_some_and(|BoundHost(host)| host.api.next_field().is_some())
 }

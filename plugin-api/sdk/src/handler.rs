@@ -43,7 +43,10 @@ pub struct HandlersOf<P>(std::marker::PhantomData<P>);
 impl<P> HandlersOf<P> {
     /// The question.
     #[must_use]
-    #[allow(clippy::new_without_default, reason = "only the macros' expansion makes one")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "only the macros' expansion makes one"
+    )]
     pub fn new() -> Self {
         Self(std::marker::PhantomData)
     }
@@ -94,13 +97,24 @@ pub struct Reply(pub(crate) RawReply);
 impl<P: Plugin> Call<'_, P> {
     /// Calls a plain handler, here and now.
     pub fn run(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
-        let Self { instance, raw, payload, route, .. } = self;
-        let answer = panics::catch(|| name(route), || {
-            // SAFETY: the context lives for this call, and so do its task and the instance.
-            let context = unsafe { Context::borrowed(instance.host(), raw, route) };
-            handler(instance.plugin()?, &context, payload)
-        });
-        Reply(RawReply::ready(answer.flatten().map_err(Error::into_failure)))
+        let Self {
+            instance,
+            raw,
+            payload,
+            route,
+            ..
+        } = self;
+        let answer = panics::catch(
+            || name(route),
+            || {
+                // SAFETY: the context lives for this call, and so do its task and the instance.
+                let context = unsafe { Context::borrowed(instance.host(), raw, route) };
+                handler(instance.plugin()?, &context, payload)
+            },
+        );
+        Reply(RawReply::ready(
+            answer.flatten().map_err(Error::into_failure),
+        ))
     }
 
     /// Calls an async handler: boxed once, polled once, and handed over if it is not ready by then.
@@ -108,7 +122,13 @@ impl<P: Plugin> Call<'_, P> {
     where
         F: Future<Output = Result<Payload>> + Send + 'static,
     {
-        let Self { instance, raw, payload, waker, route } = self;
+        let Self {
+            instance,
+            raw,
+            payload,
+            waker,
+            route,
+        } = self;
         let instance = Arc::clone(instance);
         // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
         let context = unsafe { Context::claimed(instance.host(), raw, route) };
@@ -140,7 +160,11 @@ impl<P: Plugin> Running<P> {
 }
 
 /// Starts the author's async code.
-pub(crate) fn start<F>(what: &'static str, waker: *const RawWaker, make: impl FnOnce() -> F) -> Reply
+pub(crate) fn start<F>(
+    what: &'static str,
+    waker: *const RawWaker,
+    make: impl FnOnce() -> F,
+) -> Reply
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
 {
@@ -153,7 +177,9 @@ where
     if !waker.is_null() {
         // SAFETY: the host lends the waker for this call.
         let polled = unsafe {
-            with_waker(waker, |waker| future.as_mut().poll(&mut TaskContext::from_waker(waker)))
+            with_waker(waker, |waker| {
+                future.as_mut().poll(&mut TaskContext::from_waker(waker))
+            })
         };
         if let Poll::Ready(answer) = polled {
             return Reply(RawReply::ready(answer));

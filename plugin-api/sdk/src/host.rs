@@ -55,7 +55,11 @@ impl Host {
     ///
     /// # Errors
     /// What the route's agent failed with, or why none was reached.
-    pub async fn route_task<Kind>(&self, name: &str, data: impl IntoPayload<Kind>) -> Result<Payload> {
+    pub async fn route_task<Kind>(
+        &self,
+        name: &str,
+        data: impl IntoPayload<Kind>,
+    ) -> Result<Payload> {
         let payload = data.into_payload()?;
         // SAFETY: no task: null is allowed.
         unsafe { self.route(std::ptr::null(), name, payload) }.await
@@ -98,7 +102,13 @@ impl Host {
         // comes with the first poll.
         let reply = unsafe {
             let route_task = api.route_task();
-            route_task(self.0.raw.context, task, RStr::from(name), &mut raw, std::ptr::null())
+            route_task(
+                self.0.raw.context,
+                task,
+                RStr::from(name),
+                &mut raw,
+                std::ptr::null(),
+            )
         };
         let reply = match reply {
             // SAFETY: a payload that crosses holds what the seam promises.

@@ -24,7 +24,11 @@ impl<P: Plugin> Instance<P> {
     pub(crate) unsafe fn new(host: RawHost) -> Self {
         // SAFETY: the caller's promise.
         let host = unsafe { Host::new(host) };
-        Self { plugin: OnceCell::new(), cleaned_up: AtomicBool::new(false), host }
+        Self {
+            plugin: OnceCell::new(),
+            cleaned_up: AtomicBool::new(false),
+            host,
+        }
     }
 
     pub(crate) fn host(&self) -> &Host {

@@ -89,7 +89,9 @@ pub mod __private {
     pub use schemars;
     pub use serde;
 
-    pub use crate::handler::{Call, Fallible, Handler, HandlersOf, NoRoutes, Reply, Routes, Running};
+    pub use crate::handler::{
+        Call, Fallible, Handler, HandlersOf, NoRoutes, Reply, Routes, Running,
+    };
     pub use crate::module::{Entry, header};
     pub use crate::schema::{NoSchema, SchemaOf};
 

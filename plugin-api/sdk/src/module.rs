@@ -17,13 +17,13 @@ use agentsys_abi::payload::RawPayload;
 use agentsys_abi::waker::RawWaker;
 use serde_json::{Value, json};
 
+use crate::generation;
 use crate::handler::{Call, Handler, start};
 use crate::instance::Instance;
-use crate::plugin::Plugin;
-use crate::schema::SchemaOf;
 #[cfg(not(feature = "seam-older"))]
 use crate::logs;
-use crate::generation;
+use crate::plugin::Plugin;
+use crate::schema::SchemaOf;
 
 /// A plugin as `#[plugin]` describes it.
 pub trait Entry: Plugin {
@@ -117,10 +117,17 @@ impl<P: Entry> Functions<P> {
         // SAFETY: the host hands over a call with its payload, and an instance that it has not destroyed; neither
         // `instance` is dropped here nor the call used after it returns.
         let (instance, payload, raw) = unsafe {
-            let instance = std::mem::ManuallyDrop::new(Arc::from_raw(instance.cast::<Instance<P>>()));
+            let instance =
+                std::mem::ManuallyDrop::new(Arc::from_raw(instance.cast::<Instance<P>>()));
             (instance, Payload::take(&raw mut (*call).payload), &*call)
         };
-        let call = Call { instance: &instance, raw, payload, waker, route: "process" };
+        let call = Call {
+            instance: &instance,
+            raw,
+            payload,
+            waker,
+            route: "process",
+        };
         Self::guard(|| {
             if raw.handler == HANDLER_PROCESS {
                 let process = |running: crate::handler::Running<P>, payload| async move {
@@ -129,7 +136,13 @@ impl<P: Entry> Functions<P> {
                 return call.run_async(process).0;
             }
             match P::handlers().get(raw.handler as usize) {
-                Some(handler) => (handler.invoke)(Call { route: handler.route, ..call }).0,
+                Some(handler) => {
+                    (handler.invoke)(Call {
+                        route: handler.route,
+                        ..call
+                    })
+                    .0
+                }
                 None => {
                     let message = format!("the plugin has no handler number {}", raw.handler);
                     RawReply::Err(Failure::new(kind::INTERNAL, message).into())
@@ -149,7 +162,12 @@ impl<P: Entry> Functions<P> {
         // SAFETY: the host's claim from `create`, given up once.
         let instance = unsafe { Arc::from_raw(instance.cast::<Instance<P>>()) };
         if let Err(message) = catch(|| drop(instance)) {
-            generation::log(1, "agentsys_plugin", &format!("dropping the plugin panicked: {message}"), "{}");
+            generation::log(
+                1,
+                "agentsys_plugin",
+                &format!("dropping the plugin panicked: {message}"),
+                "{}",
+            );
         }
     }
 

@@ -21,7 +21,9 @@ pub(crate) fn catch<R>(what: impl FnOnce() -> String, f: impl FnOnce() -> R) -> 
     let result = bridge::catch(f);
     CAUGHT.set(outer);
     result.map_err(|message| {
-        let place = PLACE.take().map_or_else(String::new, |place| format!(" at {place}"));
+        let place = PLACE
+            .take()
+            .map_or_else(String::new, |place| format!(" at {place}"));
         Error::poisoned(format!("{} panicked{place}: {message}", what()))
     })
 }
@@ -55,7 +57,10 @@ mod tests {
         assert_eq!(error.kind(), crate::ErrorKind::Panicked);
         let message = error.message();
         assert!(message.starts_with("route `x` panicked at "), "{message}");
-        assert!(message.contains("panics.rs:") && message.ends_with(": no good"), "{message}");
+        assert!(
+            message.contains("panics.rs:") && message.ends_with(": no good"),
+            "{message}"
+        );
         let _ = panic::take_hook();
     }
 }

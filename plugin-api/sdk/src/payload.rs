@@ -99,7 +99,11 @@ fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!(" at `{path}`") };
+        let place = if path == "." {
+            String::new()
+        } else {
+            format!(" at `{path}`")
+        };
         Error::invalid_input(format!("the input does not fit{place}: {}", error.inner()))
     })?;
     reader
@@ -138,7 +142,10 @@ mod tests {
             "the input does not fit at `lines[1].amount`: invalid type: string \"two\", expected u32 at line 1 column 38"
         );
         let error = read::<Order, _>("{}").unwrap_err();
-        assert_eq!(error.message(), "the input does not fit: missing field `lines` at line 1 column 2");
+        assert_eq!(
+            error.message(),
+            "the input does not fit: missing field `lines` at line 1 column 2"
+        );
         assert!(read::<Order, _>(r#"{"lines":[]} tail"#).is_err());
     }
 
@@ -147,9 +154,15 @@ mod tests {
         assert_eq!(read::<String, _>("\"quoted\"").unwrap(), "\"quoted\"");
         assert_eq!(read::<Vec<u8>, _>("[1]").unwrap(), b"[1]");
         let text = String::from("as it is").into_payload().unwrap();
-        assert_eq!((text.as_slice(), text.content_type()), (&b"as it is"[..], "text/plain"));
+        assert_eq!(
+            (text.as_slice(), text.content_type()),
+            (&b"as it is"[..], "text/plain")
+        );
         let bytes = vec![0_u8, 255].into_payload().unwrap();
-        assert_eq!((bytes.as_slice(), bytes.content_type()), (&[0, 255][..], "application/octet-stream"));
+        assert_eq!(
+            (bytes.as_slice(), bytes.content_type()),
+            (&[0, 255][..], "application/octet-stream")
+        );
     }
 
     #[test]
@@ -161,8 +174,13 @@ mod tests {
 
     #[test]
     fn typed_values_go_through_json() {
-        let order = Order { lines: vec![Line { amount: 3 }] };
+        let order = Order {
+            lines: vec![Line { amount: 3 }],
+        };
         let payload = order.into_payload().unwrap();
-        assert_eq!((payload.as_slice(), payload.content_type()), (&br#"{"lines":[{"amount":3}]}"#[..], "application/json"));
+        assert_eq!(
+            (payload.as_slice(), payload.content_type()),
+            (&br#"{"lines":[{"amount":3}]}"#[..], "application/json")
+        );
     }
 }

@@ -29,7 +29,10 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// The task fails with it. Unless the plugin has its own, this says that it has none.
     fn process(&self, cx: &Context, data: Payload) -> impl Future<Output = Result<Payload>> + Send {
         drop(data);
-        let message = format!("plugin {} has no `process`: call one of its routes", cx.host().plugin_name());
+        let message = format!(
+            "plugin {} has no `process`: call one of its routes",
+            cx.host().plugin_name()
+        );
         std::future::ready(Err(Error::not_found(message)))
     }
 

@@ -69,7 +69,10 @@ pub(crate) struct InRuntime<F> {
 
 impl<F> InRuntime<F> {
     pub(crate) fn new(future: F) -> Result<Self> {
-        Ok(Self { future: Some(future), handle: handle()? })
+        Ok(Self {
+            future: Some(future),
+            handle: handle()?,
+        })
     }
 }
 

@@ -15,7 +15,10 @@ pub struct SchemaOf<T>(PhantomData<T>);
 impl<T> SchemaOf<T> {
     /// The question.
     #[must_use]
-    #[allow(clippy::new_without_default, reason = "only the macros' expansion makes one")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "only the macros' expansion makes one"
+    )]
     pub fn new() -> Self {
         Self(PhantomData)
     }

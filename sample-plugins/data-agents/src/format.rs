@@ -14,7 +14,7 @@ pub enum Format {
 impl Format {
     /// Chooses the format of `bytes` sent with `content_type`.
     ///
-    /// `text/csv` and `text/plain` are CSV, `application/json` is JSON; parameters such as
+    /// `text/csv` is CSV, `application/json` is JSON; parameters such as
     /// `; charset=utf-8` are ignored. With any other content type, or none, the input is JSON if
     /// its first byte that is not white is `[` (after a byte-order mark, if there is one).
     #[must_use]
@@ -23,7 +23,7 @@ impl Format {
             .and_then(|full| full.split(';').next())
             .map(|essence| essence.trim().to_ascii_lowercase());
         match essence.as_deref() {
-            Some("text/csv" | "text/plain") => Format::Csv,
+            Some("text/csv") => Format::Csv,
             Some("application/json") => Format::Json,
             _ => sniff(bytes),
         }

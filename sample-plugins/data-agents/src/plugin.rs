@@ -29,8 +29,16 @@ impl Plugin for DataAgents {
     type Config = Config;
 
     async fn initialize(config: Config, _host: &Host) -> Result<Self> {
-        let Config { max_rows, max_cells } = config;
-        Ok(Self { limits: Limits { max_rows, max_cells } })
+        let Config {
+            max_rows,
+            max_cells,
+        } = config;
+        Ok(Self {
+            limits: Limits {
+                max_rows,
+                max_cells,
+            },
+        })
     }
 }
 

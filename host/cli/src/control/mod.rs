@@ -40,14 +40,13 @@ mod unsupported;
 #[cfg(all(test, unix))]
 mod tests;
 
-pub(crate) use error::{ClientError, ControlError};
+pub(crate) use error::ClientError;
 pub(crate) use message::{Request, Response, WireError};
 
 #[cfg(not(unix))]
-pub(crate) use unsupported::{ControlClient, ControlServer, ServerLimits, StateLock};
+pub(crate) use unsupported::{ControlClient, ControlServer, ServerLimits};
 #[cfg(unix)]
 pub(crate) use {
     client::ControlClient,
-    lock::StateLock,
     server::{ControlServer, ServerLimits},
 };

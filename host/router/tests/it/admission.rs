@@ -51,7 +51,7 @@ async fn waiting_tasks_are_admitted_in_the_order_they_came() {
             "turn {turn}"
         );
         assert_eq!(answered.iter().filter(|ready| **ready).count(), 1);
-        calls.remove(0);
+        drop(calls.remove(0));
         assert_eq!(hold.begun(), (turn + 1).min(4));
     }
 }

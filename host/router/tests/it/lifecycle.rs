@@ -70,8 +70,9 @@ async fn a_stop_cuts_off_what_has_not_ended_by_then() {
     assert_eq!(router.stop(DRAIN).await, 3);
     assert_eq!(start.elapsed(), DRAIN);
     assert_eq!((hold.dropped(), loads(&router, "r")), (2, vec![0]));
-    for call in calls {
+    for (number, call) in calls.into_iter().enumerate() {
         let error = call.await.unwrap().unwrap_err();
+        assert_eq!(error.agent(), (number < 2).then_some("a"));
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         assert!(error.is_retryable());
         assert_eq!(error.route(), Some("r"));

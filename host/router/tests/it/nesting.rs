@@ -8,7 +8,7 @@ use agentsys_router::{
 };
 use tokio::time::Instant;
 
-use crate::{named, silent};
+use crate::{begun, held, loads, named, silent, text};
 
 /// An agent that hands its task on to another route.
 fn forwarding(router: &Router, to: &'static str) -> Arc<dyn Agent> {
@@ -51,7 +51,7 @@ async fn a_nested_task_knows_its_way() {
     });
     router.register_agent("c", Arc::new(last)).unwrap();
     assert_eq!(
-        crate::text(&router, "a").await,
+        text(&router, "a").await,
         r#"2 hops, ["a", "b", "c"], in Some("b")"#
     );
 }
@@ -64,9 +64,9 @@ async fn agents_that_call_each_other_in_a_circle_get_an_error_that_shows_it() {
     assert_eq!(error.kind(), ErrorKind::LoopDetected);
     assert_eq!(
         error.message(),
-        "agents call each other in a circle: b -> a -> b (limit: 4 hops)"
+        "agents call each other in a circle: a -> b -> a (limit: 4 hops)"
     );
-    assert_eq!(error.route(), Some("b"));
+    assert_eq!(error.route(), Some("a"));
 }
 
 #[tokio::test]
@@ -90,6 +90,25 @@ async fn thirty_two_hops_are_the_limit_by_default() {
         error.message().ends_with("a -> a (limit: 32 hops)"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_task_nested_in_another_of_its_route_shares_its_place() {
+    let policy = RoutePolicy::default().max_concurrent(1);
+    let router = router(
+        RouterConfig::default().default_policy(policy),
+        &[("a", "b"), ("b", "a")],
+    );
+    let error = router.route_task("a", "").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LoopDetected);
+
+    // Sharing has taken no place away and given none too many back.
+    let old = router.routes()[0].agents[0].id;
+    router
+        .replace_agents(&[old], vec![("a".to_owned(), silent("a"))])
+        .unwrap();
+    let _calls = [begun(&router, "a"), begun(&router, "a")];
+    assert_eq!(loads(&router, "a"), [1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,11 +146,11 @@ async fn a_nested_task_ends_with_its_parents_deadline() {
 #[tokio::test(start_paused = true)]
 async fn dropping_a_task_drops_what_it_nests() {
     let router = router(RouterConfig::default(), &[("outer", "inner")]);
-    let (agent, hold) = crate::held("inner");
+    let (agent, hold) = held("inner");
     router.register_agent("inner", agent).unwrap();
-    let call = crate::begun(&router, "outer");
+    let call = begun(&router, "outer");
     assert_eq!(hold.begun(), 1);
     drop(call);
     assert_eq!(hold.dropped(), 1);
-    assert_eq!(crate::loads(&router, "inner"), [0]);
+    assert_eq!(loads(&router, "inner"), [0]);
 }

@@ -33,7 +33,10 @@ impl Failure {
 
     /// That a function of the other side, or of ours, panicked where it must not.
     pub fn panicked(what: &str, message: &str) -> Self {
-        Self { poisoned: true, ..Self::new(kind::PANICKED, format!("{what} panicked: {message}")) }
+        Self {
+            poisoned: true,
+            ..Self::new(kind::PANICKED, format!("{what} panicked: {message}"))
+        }
     }
 }
 
@@ -57,7 +60,11 @@ impl From<RawError> for Failure {
             retryable: raw.flags & FLAG_RETRYABLE != 0,
             poisoned: raw.flags & FLAG_POISONED != 0,
             message: raw.message.as_str().to_owned(),
-            causes: raw.causes.iter().map(|cause| cause.as_str().to_owned()).collect(),
+            causes: raw
+                .causes
+                .iter()
+                .map(|cause| cause.as_str().to_owned())
+                .collect(),
         }
     }
 }

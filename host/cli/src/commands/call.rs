@@ -1,0 +1,102 @@
+//! `agentsys call`: one task, in this process or on the running host.
+
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use agentsys_host::{ContentType, Payload};
+use bytes::Bytes;
+
+use crate::args::Call;
+use crate::control::{ControlClient, Request, Response, WireError};
+use crate::exit::Failure;
+
+use super::{own_host, serve, waiting, write_out};
+
+pub(crate) async fn call(args: Call) -> Result<(), Failure> {
+    let (bytes, guessed) = data(&args)?;
+    let content_type = args
+        .content_type
+        .as_deref()
+        .map_or(guessed, ContentType::new);
+    let answer = if args.plugins.is_empty() {
+        remote(&args, bytes, &content_type).await?
+    } else {
+        let host = own_host(&args.plugins, &args.state.state_dir).await?;
+        let payload = Payload::new(bytes, content_type);
+        let answer = serve::call(&host, args.route.clone(), payload, args.timeout);
+        let answer = waiting(&format!("waiting for {}", args.route), answer).await;
+        host.shutdown().await;
+        answer
+            .map_err(|error| WireError::from(&error))?
+            .into_parts()
+            .0
+    };
+    write_out(&answer)
+}
+
+async fn remote(args: &Call, body: Bytes, content_type: &ContentType) -> Result<Bytes, Failure> {
+    let mut client = ControlClient::connect(&args.state.state_dir).await?;
+    let request = Request::Call {
+        route: args.route.clone(),
+        content_type: content_type.to_string(),
+        timeout: args.timeout,
+    };
+    let asking = client.request(request, body);
+    match waiting(&format!("waiting for {}", args.route), asking).await? {
+        (Response::Reply { .. }, answer) => Ok(answer),
+        (Response::Failed { error }, _) => Err(error.into()),
+        (Response::Refused { message }, _) => Err(Failure::new(message)),
+        (other, _) => Err(Failure::new(format!(
+            "the host answered something else than asked: {other:?}"
+        ))),
+    }
+}
+
+fn data(args: &Call) -> Result<(Bytes, ContentType), Failure> {
+    if let Some(text) = &args.data {
+        return Ok((text.clone().into(), ContentType::TEXT));
+    }
+    if let Some(path) = &args.file {
+        let bytes = std::fs::read(path)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        return Ok((bytes.into(), content_type_of(path)));
+    }
+    let mut stdin = io::stdin().lock();
+    if stdin.is_terminal() {
+        eprintln!(
+            "reading the data from the terminal; end it with Ctrl-D (or give --data or --file)"
+        );
+    }
+    let mut bytes = Vec::new();
+    stdin
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::new(format!("standard input cannot be read: {error}")))?;
+    Ok((bytes.into(), ContentType::BYTES))
+}
+
+fn content_type_of(path: &Path) -> ContentType {
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_ascii_lowercase());
+    match extension
+        .as_deref()
+        .and_then(|extension| extension.to_str())
+    {
+        Some("csv") => ContentType::CSV,
+        Some("json") => ContentType::JSON,
+        Some("txt" | "md") => ContentType::TEXT,
+        _ => ContentType::BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_ending_decides_its_content_type() {
+        assert_eq!(content_type_of(Path::new("a/b.csv")), ContentType::CSV);
+        assert_eq!(content_type_of(Path::new("B.JSON")), ContentType::JSON);
+        assert_eq!(content_type_of(Path::new("b")), ContentType::BYTES);
+    }
+}

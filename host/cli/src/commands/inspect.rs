@@ -1,0 +1,61 @@
+//! `agentsys inspect`: what a file says of itself, read from its bytes.
+
+use std::fmt::Write;
+
+use agentsys_host::Inspected;
+
+use crate::args::Inspect;
+use crate::exit::Failure;
+use crate::text::{count, plain};
+
+use super::write_out;
+
+pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
+    let inspected = agentsys_host::inspect(&args.file).map_err(Failure::new)?;
+    let text = if args.json {
+        let mut json = serde_json::to_string_pretty(&inspected).map_err(Failure::new)?;
+        json.push('\n');
+        json
+    } else {
+        describe(&inspected)
+    };
+    write_out(text.as_bytes())
+}
+
+fn describe(inspected: &Inspected) -> String {
+    let plugin = &inspected.metadata.plugin;
+    let mut text = format!("{} {}\n", plugin.name, plugin.version);
+    let mut line = |key: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {key:<13} {}", plain(value));
+        }
+    };
+    line("description", &plugin.description);
+    line("licence", &plugin.license);
+    line("authors", &plugin.authors.join(", "));
+    line("interface", &plugin.interface.to_string());
+    line(
+        "built with",
+        &format!("agentsys-plugin {}, {}", plugin.sdk, plugin.rustc),
+    );
+    line(
+        "file",
+        &format!(
+            "{} for {}, {} bytes",
+            inspected.format, inspected.architecture, inspected.len
+        ),
+    );
+    line("content", &inspected.content_hash.to_string());
+    line("offers", &plugin.capabilities.join(", "));
+    let routes = &inspected.metadata.routes;
+    line("routes", &count(routes.len(), "route"));
+    for route in routes {
+        let _ = writeln!(
+            text,
+            "    {}  {}",
+            route.name,
+            plain(&route.description).replace('\n', " ")
+        );
+    }
+    text
+}

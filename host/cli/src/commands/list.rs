@@ -1,0 +1,153 @@
+//! `agentsys plugins` and `agentsys routes`: tables for people, JSON for programs.
+
+use serde_json::Value;
+
+use crate::args::List;
+use crate::control::{ControlClient, Request, Response};
+use crate::exit::Failure;
+use crate::table::Table;
+
+use super::{own_host, write_out};
+
+/// What to list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    Plugins,
+    Routes,
+}
+
+pub(crate) async fn list(args: List, what: What) -> Result<(), Failure> {
+    let listed = if args.plugins.is_empty() {
+        remote(&args, what).await?
+    } else {
+        local(&args, what).await?
+    };
+    let text = if args.json {
+        let mut json = serde_json::to_string_pretty(&listed).map_err(Failure::new)?;
+        json.push('\n');
+        json
+    } else {
+        match what {
+            What::Plugins => plugins(&listed),
+            What::Routes => routes(&listed),
+        }
+    };
+    write_out(text.as_bytes())
+}
+
+async fn local(args: &List, what: What) -> Result<Value, Failure> {
+    let host = own_host(&args.plugins, &args.state.state_dir).await?;
+    let listed = match what {
+        What::Plugins => serde_json::to_value(host.plugins()),
+        What::Routes => serde_json::to_value(host.routes()),
+    };
+    host.shutdown().await;
+    listed.map_err(Failure::new)
+}
+
+async fn remote(args: &List, what: What) -> Result<Value, Failure> {
+    let mut client = ControlClient::connect(&args.state.state_dir).await?;
+    let request = match what {
+        What::Plugins => Request::Plugins,
+        What::Routes => Request::Routes,
+    };
+    match client.request(request, bytes::Bytes::new()).await? {
+        (Response::Plugins(listed) | Response::Routes(listed), _) => Ok(listed),
+        (Response::Refused { message }, _) => Err(Failure::new(message)),
+        (other, _) => Err(Failure::new(format!(
+            "the host answered something else than asked: {other:?}"
+        ))),
+    }
+}
+
+fn plugins(listed: &Value) -> String {
+    let mut table = Table::new(&["name", "version", "state", "generation", "file"]);
+    let mut reasons = String::new();
+    for plugin in rows(listed) {
+        table.row([
+            text(&plugin["name"]),
+            text(&plugin["version"]),
+            text(&plugin["state"]),
+            text(&plugin["generation"]),
+            text(&plugin["path"]),
+        ]);
+        if let Some(reason) = plugin["reason"].as_str() {
+            reasons.push_str(&format!("{}: {reason}\n", text(&plugin["name"])));
+        }
+    }
+    if table.is_empty() {
+        return "no plugins: drop a compiled plugin into the host's plugin directory and start it again\n".to_owned();
+    }
+    let reasons = crate::text::plain(&reasons).into_owned();
+    if reasons.is_empty() {
+        format!("{table}\n")
+    } else {
+        format!("{table}\n\n{reasons}")
+    }
+}
+
+fn routes(listed: &Value) -> String {
+    let mut table = Table::new(&["name", "agents", "description"]);
+    for route in rows(listed) {
+        let mut agents: Vec<(String, usize)> = Vec::new();
+        for agent in rows(&route["agents"]) {
+            let name = text(&agent["name"]);
+            match agents.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => agents.push((name, 1)),
+            }
+        }
+        let agents = agents.iter().map(|(name, count)| {
+            if *count == 1 {
+                name.clone()
+            } else {
+                format!("{name} ×{count}")
+            }
+        });
+        table.row([
+            text(&route["name"]),
+            agents.collect::<Vec<_>>().join(", "),
+            text(&route["description"]),
+        ]);
+    }
+    if table.is_empty() {
+        return "no routes: no plugin that runs has any (see `agentsys plugins`)\n".to_owned();
+    }
+    format!("{table}\n")
+}
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_does_not_run_says_why_below_the_table() {
+        let listed = json!([{ "name": "x", "version": "1.0.0", "state": "failed", "generation": null,
+            "path": "plugins/libx.so", "reason": "`initialize` failed: no luck" }]);
+        let shown = plugins(&listed);
+        assert!(
+            shown.ends_with("\n\nx: `initialize` failed: no luck\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn agents_of_one_name_are_counted() {
+        let listed = json!([{ "name": "r", "description": "d", "agents": [{ "name": "a" }, { "name": "a" }] }]);
+        assert!(routes(&listed).contains("a ×2"));
+    }
+}

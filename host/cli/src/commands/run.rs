@@ -1,0 +1,109 @@
+//! `agentsys run`: a host until a signal.
+
+use agentsys_host::{Host, PluginState};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Run;
+use crate::control::{ControlServer, ServerLimits};
+use crate::exit::Failure;
+use crate::text::count;
+
+use super::{serve, with_dirs, write_out};
+
+pub(crate) async fn run(args: Run) -> Result<(), Failure> {
+    // Before the plugins are loaded: a second host on the same state directory is told so at once.
+    let server = ControlServer::bind(&args.state.state_dir).map_err(Failure::new)?;
+    let mut signals = Signals::listen()?;
+    let builder = with_dirs(Host::builder(), &args.plugins, &args.state.state_dir);
+    let builder = builder
+        .drain_timeout(args.drain_timeout)
+        .shutdown_timeout(args.shutdown_timeout);
+    let host = tokio::select! {
+        biased;
+        signal = signals.next() => {
+            tracing::info!("{signal} came before the host was ready");
+            return Ok(());
+        }
+        host = builder.build() => host.map_err(Failure::new)?,
+    };
+    let stop = CancellationToken::new();
+    let limits = ServerLimits {
+        drain: args.drain_timeout,
+        ..ServerLimits::default()
+    };
+    let serving = server.serve(serve::handler(&host), limits, stop.clone());
+    let serving = host.control().spawn(serving);
+
+    let running = host
+        .plugins()
+        .iter()
+        .filter(|plugin| plugin.state == PluginState::Running)
+        .count();
+    let ready = format!(
+        "ready: {}, {}\n",
+        count(running, "plugin"),
+        count(host.routes().len(), "route")
+    );
+    write_out(ready.as_bytes())?;
+
+    let signal = signals.next().await;
+    tracing::info!(
+        "{signal}: letting tasks finish, then stopping the plugins, within {:?}",
+        args.shutdown_timeout
+    );
+    stop.cancel();
+    tokio::select! {
+        biased;
+        _ = host.shutdown() => {}
+        signal = signals.next() => tracing::warn!("{signal} again: not waiting any longer"),
+    }
+    // The lock goes last: the next host may start when everything of this one is gone.
+    serving.abort();
+    if let Ok(Err(error)) = serving.await {
+        tracing::warn!("the control socket ended early: {error}");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error| Failure::new(format!("signals cannot be listened for: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}

@@ -1,0 +1,99 @@
+//! How the program fails: what it prints, and the exit code that scripts act on.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use agentsys_host::TaskError;
+
+use crate::control::{ClientError, WireError};
+use crate::text::plain;
+
+/// The program's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    Done = 0,
+    Failed = 1,
+    NoHost = 3,
+}
+
+/// A failure, as it is shown.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    message: String,
+    causes: Vec<String>,
+    /// What else is known: the error's kind, its route, its agent.
+    notes: Vec<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self {
+            code: Code::Failed,
+            message: message.to_string(),
+            causes: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Prints it on standard error; a terminal shows the word `error` in red.
+    pub(crate) fn print(&self) {
+        let red = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let word = if red {
+            "\x1b[31;1merror\x1b[0m"
+        } else {
+            "error"
+        };
+        eprintln!("{word}: {}", plain(&self.message));
+        for cause in &self.causes {
+            eprintln!("  caused by: {}", plain(cause));
+        }
+        if !self.notes.is_empty() {
+            eprintln!("  ({})", plain(&self.notes.join(", ")));
+        }
+    }
+}
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        let mut notes = vec![error.kind];
+        notes.extend(error.route.map(|route| format!("route {route}")));
+        notes.extend(error.agent.map(|agent| format!("agent {agent}")));
+        if error.retryable {
+            notes.push("a retry may help".to_owned());
+        }
+        Self {
+            code: Code::Failed,
+            message: error.message,
+            causes: error.causes,
+            notes,
+        }
+    }
+}
+
+impl From<&TaskError> for WireError {
+    fn from(error: &TaskError) -> Self {
+        Self {
+            kind: error.kind().as_str().to_owned(),
+            message: error.message().to_owned(),
+            causes: error.causes().map(ToOwned::to_owned).collect(),
+            retryable: error.is_retryable(),
+            route: error.route().map(ToOwned::to_owned),
+            agent: error.agent().map(ToOwned::to_owned),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let code = if matches!(error, ClientError::NoHost { .. }) {
+            Code::NoHost
+        } else {
+            Code::Failed
+        };
+        Self {
+            code,
+            ..Self::new(error)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Tables on the terminal.
+
+use std::fmt;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Row};
+
+use crate::text::plain;
+
+/// A table without borders, so that its columns can be cut by other programs.
+pub(crate) struct Table(comfy_table::Table);
+
+impl Table {
+    pub(crate) fn new(head: &[&str]) -> Self {
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(
+            head.iter()
+                .map(|name| name.to_uppercase())
+                .collect::<Vec<_>>(),
+        );
+        Self(table)
+    }
+
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.0.add_row(Row::from(
+            cells
+                .iter()
+                .map(|cell| plain(cell).into_owned())
+                .collect::<Vec<_>>(),
+        ));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.trim_fmt())
+    }
+}

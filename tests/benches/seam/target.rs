@@ -1,0 +1,143 @@
+//! The library under test, opened in three ways: as plain C, as a generation of the loader's, as a plugin of a host's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use agentsys_host::{Host, Payload, agent_fn_sync};
+use agentsys_loader::{
+    CopyStore, Data, Generation, Instance, Invoked, LogLine, Routed, Services, SharedTask, Source, Task,
+    read_and_inspect,
+};
+use bytes::Bytes;
+use libloading::Library;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// `bench_copy` of the fixture.
+pub(crate) type Copy = unsafe extern "C" fn(*const u8, usize, *mut u8) -> usize;
+/// `bench_view` of the fixture.
+pub(crate) type View = extern "C" fn(*const u8, usize) -> RawView;
+
+/// A view of bytes, as C returns one.
+#[repr(C)]
+pub(crate) struct RawView {
+    pub(crate) data: *const u8,
+    pub(crate) len: usize,
+}
+
+pub(crate) struct Target {
+    pub(crate) library: Library,
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) host: Host,
+    pub(crate) runtime: Runtime,
+    generation: Generation,
+    _dir: TempDir,
+}
+
+impl Target {
+    pub(crate) fn open() -> Self {
+        let file = build();
+        let dir = TempDir::new().expect("a temporary directory");
+        // SAFETY: a library of our own, which runs nothing when it is opened.
+        let library = unsafe { Library::new(&file) }.expect("the fixture opens");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+
+        let generation = generation(&file, &dir.path().join("bare"));
+        let instance = Instance::create(&generation).expect("an instance");
+        runtime.block_on(async {
+            match instance.initialize(Bytes::from_static(b"{}")) {
+                Invoked::Ready(outcome) => outcome,
+                Invoked::Pending(call) => call.await,
+            }
+            .expect("the instance initializes");
+        });
+
+        let plugins = dir.path().join("plugins");
+        std::fs::create_dir(&plugins).expect("a plugin directory");
+        std::fs::copy(&file, plugins.join(file.file_name().expect("a file's name"))).expect("a copy");
+        let host = Host::builder().plugin_dir(plugins).state_dir(dir.path().join("host")).build();
+        let host = runtime.block_on(host).expect("a host");
+        let closure = agent_fn_sync("closure", "Answers with its input.", |_: &_, data: Payload| Ok(data));
+        host.router().register_agent("closure", Arc::new(closure)).expect("a route");
+        Self { library, instance, host, runtime, generation, _dir: dir }
+    }
+
+    /// The number of a route's handler.
+    pub(crate) fn handler(&self, route: &str) -> u32 {
+        let handlers = &self.generation.description().handlers;
+        let at = handlers.iter().position(|handler| handler.route == route);
+        at.expect("the fixture has the route").try_into().expect("few handlers")
+    }
+
+    pub(crate) fn close(self) {
+        self.runtime.block_on(self.host.shutdown());
+    }
+}
+
+fn generation(file: &Path, state: &Path) -> Generation {
+    let (inspected, bytes) = read_and_inspect(file).expect("a plugin");
+    let copies = CopyStore::open(state).expect("a state directory");
+    let copy = copies.copy(&bytes, &inspected.content_hash).expect("a private copy");
+    let source = Source { path: file, inspected: &inspected, copy, plugin: "bench-target".into(), number: 1 };
+    Generation::open(source, Arc::new(NoServices), || ()).expect("a generation")
+}
+
+/// Builds the fixture as users build plugins, and names its file. `cargo bench` builds no examples.
+fn build() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--package", env!("CARGO_PKG_NAME"), "--example", "bench_target"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "the fixture was not built");
+    let messages = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
+    let files = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "bench_target")
+        .filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from));
+    files.last().expect("cargo names the fixture's file")
+}
+
+/// The task of each bare call.
+pub(crate) struct NoTask;
+
+impl Task for NoTask {
+    fn id(&self) -> u64 {
+        1
+    }
+
+    fn hops(&self) -> u32 {
+        0
+    }
+
+    fn remaining(&self) -> Option<std::time::Duration> {
+        None
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn share(&self) -> Arc<dyn SharedTask> {
+        Arc::new(Self)
+    }
+}
+
+/// A host that offers nothing: the bare calls ask for nothing.
+struct NoServices;
+
+impl Services for NoServices {
+    fn max_log_level(&self) -> u32 {
+        0
+    }
+
+    fn log(&self, _line: LogLine<'_>) {}
+
+    fn route_task(&self, _plugin: &str, _parent: Option<&dyn Task>, _route: &str, data: Data) -> Routed {
+        Box::pin(async { Ok(data.into_payload()) })
+    }
+}
