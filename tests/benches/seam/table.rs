@@ -27,8 +27,8 @@ fn digits(number: f64) -> String {
 }
 
 fn median(row: &str, size: usize) -> Option<f64> {
-    let path = PathBuf::from_iter([&criterion_home()?, "seam".as_ref(), row.as_ref(), size.to_string().as_ref()]);
-    let estimates = std::fs::read(path.join("new").join("estimates.json")).ok()?;
+    let path = criterion_home()?.join("seam").join(row).join(size.to_string()).join("new/estimates.json");
+    let estimates = std::fs::read(path).ok()?;
     let estimates: serde_json::Value = serde_json::from_slice(&estimates).ok()?;
     estimates["median"]["point_estimate"].as_f64()
 }

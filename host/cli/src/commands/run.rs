@@ -52,15 +52,18 @@ pub(crate) async fn run(args: Run) -> Result<(), Failure> {
         args.shutdown_timeout
     );
     stop.cancel();
+    let stopping = async {
+        // The socket answers what it was asked before. Its lock goes last: the next host may start once this one is gone.
+        let (served, _) = tokio::join!(serving, host.shutdown());
+        if let Ok(Err(error)) = &served {
+            tracing::warn!("the control socket ended early: {error}");
+        }
+        drop(served);
+    };
     tokio::select! {
         biased;
-        _ = host.shutdown() => {}
+        () = stopping => {}
         signal = signals.next() => tracing::warn!("{signal} again: not waiting any longer"),
-    }
-    // The lock goes last: the next host may start when everything of this one is gone.
-    serving.abort();
-    if let Ok(Err(error)) = serving.await {
-        tracing::warn!("the control socket ended early: {error}");
     }
     tracing::info!("stopped");
     Ok(())

@@ -48,16 +48,10 @@ struct Routed {
 
 /// The penguins with every value known, heaviest first; then what their columns hold.
 async fn route(host: &Host) -> Result<Routed, Failure> {
-    for plugin in host
-        .plugins()
-        .iter()
-        .filter(|plugin| plugin.state != PluginState::Running)
-    {
+    let plugins = host.plugins();
+    if let Some(plugin) = plugins.iter().find(|plugin| plugin.state != PluginState::Running) {
         let reason = plugin.reason.as_deref().unwrap_or("no reason is known");
-        return Err(Failure::new(format!(
-            "{} does not run: {reason}",
-            plugin.name
-        )));
+        return Err(Failure::new(format!("{} does not run: {reason}", plugin.name)));
     }
     let request = json!({
         "table": PENGUINS,
