@@ -106,6 +106,7 @@ impl HostBuilder {
         let router = Router::new(self.router.timers(runtimes.control().clone()));
         let services = Arc::new(HostServices {
             router: router.clone(),
+            workers: runtimes.workers().clone(),
         });
         let ground = Ground {
             copies: Arc::new(copies),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use agentsys_loader::{Data, Failure, LogLine, Routed, Services, Task, failure_kind};
 use agentsys_router::{Router, TaskOptions};
+use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
 
 use crate::convert;
@@ -13,6 +14,7 @@ use crate::task::KeptTask;
 /// The host's services.
 pub(crate) struct HostServices {
     pub(crate) router: Router,
+    pub(crate) workers: Handle,
 }
 
 impl Services for HostServices {
@@ -83,12 +85,18 @@ impl Services for HostServices {
             }
         }
         let (router, route) = (self.router.clone(), route.to_owned());
-        Box::pin(async move {
+        let mut task = Box::pin(async move {
             let answer = router
                 .route_task_with(&route, convert::payload(data), options)
                 .await;
             let answer = answer.map_err(|error| convert::failure(&error))?;
             Ok(convert::data(answer).into_payload())
-        })
+        });
+        // A plugin's own threads are not in a runtime of the host's, where an embedder's agent expects to run.
+        let workers = self.workers.clone();
+        Box::pin(std::future::poll_fn(move |cx| {
+            let _entered = workers.enter();
+            task.as_mut().poll(cx)
+        }))
     }
 }
