@@ -79,6 +79,10 @@ impl<T: Serialize + 'static> IntoPayload<Typed> for T {
             let bytes = text.take().map(Bytes::from).unwrap_or_default();
             return Ok(Payload::new(bytes, content_type::TEXT));
         }
+        if let Some(Some(text)) = slot.downcast_ref::<Option<&'static str>>() {
+            let bytes = Bytes::from_static(text.as_bytes());
+            return Ok(Payload::new(bytes, content_type::TEXT));
+        }
         if let Some(bytes) = slot.downcast_mut::<Option<Vec<u8>>>() {
             let bytes = bytes.take().map(Bytes::from).unwrap_or_default();
             return Ok(Payload::new(bytes, content_type::BYTES));
@@ -157,6 +161,11 @@ mod tests {
         assert_eq!(
             (text.as_slice(), text.content_type()),
             (&b"as it is"[..], "text/plain")
+        );
+        let literal = "as it stands".into_payload().unwrap();
+        assert_eq!(
+            (literal.as_slice(), literal.content_type()),
+            (&b"as it stands"[..], "text/plain")
         );
         let bytes = vec![0_u8, 255].into_payload().unwrap();
         assert_eq!(

@@ -49,13 +49,10 @@ fn describe(inspected: &Inspected) -> String {
     line("offers", &plugin.capabilities.join(", "));
     let routes = &inspected.metadata.routes;
     line("routes", &count(routes.len(), "route"));
+    let width = routes.iter().map(|route| route.name.len()).max().unwrap_or(0);
     for route in routes {
-        let _ = writeln!(
-            text,
-            "    {}  {}",
-            route.name,
-            plain(&route.description).replace('\n', " ")
-        );
+        let description = plain(&route.description).replace('\n', " ");
+        let _ = writeln!(text, "    {:<width$}  {description}", route.name);
     }
     text
 }
