@@ -13,6 +13,8 @@ use crate::text::plain;
 pub(crate) enum Code {
     Done = 0,
     Failed = 1,
+    /// As clap itself exits.
+    Usage = 2,
     NoHost = 3,
 }
 
@@ -33,6 +35,14 @@ impl Failure {
             message: message.to_string(),
             causes: Vec::new(),
             notes: Vec::new(),
+        }
+    }
+
+    /// What was asked cannot be done as it was asked.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self {
+            code: Code::Usage,
+            ..Self::new(message)
         }
     }
 

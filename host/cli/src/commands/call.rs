@@ -57,8 +57,8 @@ fn data(args: &Call) -> Result<(Bytes, ContentType), Failure> {
         return Ok((text.clone().into(), ContentType::TEXT));
     }
     if let Some(path) = &args.file {
-        let bytes = std::fs::read(path)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        let unreadable = |error| Failure::usage(format!("{}: {error}", path.display()));
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         return Ok((bytes.into(), content_type_of(path)));
     }
     let mut stdin = io::stdin().lock();
