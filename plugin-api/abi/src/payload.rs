@@ -4,6 +4,8 @@
 //! their owner and the owner's two functions, in the manner of `bytes::Bytes`. The owner is stored
 //! in the payload itself: making, moving and dropping one allocates nothing.
 
+use std::cell::UnsafeCell;
+
 use abi_stable::StableAbi;
 
 /// The number of words in which a payload's maker keeps the owner.
@@ -23,8 +25,9 @@ pub struct RawPayload {
     pub content_type: *const u8,
     /// The content type's length in bytes.
     pub content_type_len: usize,
-    /// What the maker needs to count and free the bytes; of no meaning to the other side.
-    pub owner: [usize; OWNER_WORDS],
+    /// What the maker needs to count and free the bytes; of no meaning to the other side. In a cell, since claiming may change it
+    /// through a shared reference: `bytes::Bytes` turns itself into a counted one at its first clone.
+    pub owner: UnsafeCell<[usize; OWNER_WORDS]>,
     /// The maker's functions.
     pub ops: PayloadOpsRef,
 }
