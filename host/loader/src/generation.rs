@@ -16,6 +16,7 @@ use crate::library;
 use crate::mapping::Mapping;
 use crate::metadata::RouteRecord;
 use crate::services::Services;
+use crate::threads;
 
 /// What a generation is opened from.
 pub struct Source<'a> {
@@ -94,7 +95,7 @@ impl Generation {
     /// Tells the plugin another log level. One that is older than this function keeps its own.
     pub fn set_log_level(&self, level: u32) {
         if let Some(set) = self.lease.leases().module.set_log_level() {
-            crate::threads::enter(self.mapping());
+            threads::enter(self.mapping());
             // SAFETY: the library is bound, and this lease keeps it open.
             unsafe { set(level) };
         }
@@ -137,10 +138,12 @@ fn open(
     } = source;
     let (library, module) = library::open(copy.path(), path)?;
     let mapping = Mapping::new(library, copy, plugin, number, services);
+    threads::enter(&mapping);
     // SAFETY: the first call; the mapping is valid for good.
     let bound = unsafe { (module.bind())(mapping.raw_host()) };
     if let Some(error) = bound.into_option() {
         let reason = Failure::from(error).message;
+        mapping.remove_copy();
         return Err(LoadError::RootModule {
             path: path.to_owned(),
             reason,

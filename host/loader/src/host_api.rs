@@ -4,8 +4,9 @@
 
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{RStr, RString};
-use agentsys_abi::bridge::{Failure, Payload, catch};
+use agentsys_abi::bridge::{Failure, Handed, catch};
 use agentsys_abi::call::{RawFuture, RawReply};
+use agentsys_abi::error::kind;
 use agentsys_abi::host::{
     HostApi, HostApiRef, LogApi, LogApiRef, RouterApi, RouterApiRef, TaskApi, TaskApiRef,
 };
@@ -71,7 +72,8 @@ unsafe extern "C" fn plugin_name(context: *const ()) -> RString {
 unsafe extern "C" fn max_level(context: *const ()) -> u32 {
     // SAFETY: the seam: `context` is ours.
     let mapping = unsafe { Mapping::of(context) };
-    catch(|| mapping.services.max_log_level()).unwrap_or(0)
+    let level = catch(|| mapping.services().map(|services| services.max_log_level()));
+    level.ok().flatten().unwrap_or(0)
 }
 
 unsafe extern "C" fn write(
@@ -84,7 +86,10 @@ unsafe extern "C" fn write(
     // SAFETY: the seam: `context` is ours.
     let mapping = unsafe { Mapping::of(context) };
     let _ = catch(|| {
-        mapping.services.log(LogLine {
+        let Some(services) = mapping.services() else {
+            return;
+        };
+        services.log(LogLine {
             plugin: &mapping.plugin,
             generation: mapping.number,
             level,
@@ -130,17 +135,25 @@ unsafe extern "C" fn route_task(
     // SAFETY: the seam: `context` is ours, the payload is handed over, and the parent is null or a valid task.
     let (mapping, payload, parent) = unsafe {
         let parent = (!parent.is_null()).then(|| Slot::task(parent));
-        (Mapping::claim(context), Payload::take(payload), parent)
+        (
+            Mapping::claim(context),
+            Handed::new(&*payload).take(),
+            parent,
+        )
     };
     let routed = catch(|| {
-        let Mapping {
-            services, plugin, ..
-        } = &*mapping;
+        let services = mapping.services()?;
         let data = Data::from_payload(payload, &mapping);
-        services.route_task(plugin, parent, name.as_str(), data)
+        Some(services.route_task(&mapping.plugin, parent, name.as_str(), data))
     });
     match routed {
-        Ok(routed) => RawReply::Pending(RawFuture::new(Box::pin(Revocable::new(routed, mapping)))),
+        Ok(None) => {
+            let message = "the plugin is closed, and routes no more tasks";
+            RawReply::ready(Err(Failure::new(kind::UNAVAILABLE, message)))
+        }
+        Ok(Some(routed)) => {
+            RawReply::Pending(RawFuture::new(Box::pin(Revocable::new(routed, mapping))))
+        }
         Err(message) => RawReply::ready(Err(Failure::panicked("the host's router", &message))),
     }
 }

@@ -10,7 +10,6 @@ use agentsys_abi::bridge::{Failure, ForeignFuture, Payload, with_raw_waker};
 use agentsys_abi::call::{RawCall, RawReply};
 use agentsys_abi::error::kind;
 use agentsys_abi::module::PluginModuleRef;
-use agentsys_abi::waker::RawWaker;
 use bytes::Bytes;
 
 use crate::generation::Generation;
@@ -78,6 +77,7 @@ impl Instance {
     }
 
     /// Calls a handler by its number, here and now. With a waker, async handlers are polled once.
+    #[inline]
     pub fn invoke(
         self: &Arc<Self>,
         handler: u32,
@@ -85,23 +85,31 @@ impl Instance {
         data: Data,
         waker: Option<&Waker>,
     ) -> Invoked {
-        let slot = Slot::borrowed(task);
+        // Here, where the caller's type of task is known to the compiler.
+        let (task_id, hops) = (task.id(), task.hops());
+        self.invoke_for(Slot::borrowed(task), task_id, hops, handler, data, waker)
+    }
+
+    fn invoke_for(
+        self: &Arc<Self>,
+        task: Slot,
+        task_id: u64,
+        hops: u32,
+        handler: u32,
+        data: Data,
+        waker: Option<&Waker>,
+    ) -> Invoked {
         let mut call = RawCall {
-            task: slot.as_ptr(),
-            task_id: task.id(),
-            hops: task.hops(),
+            task: task.as_ptr(),
+            task_id,
+            hops,
             handler,
             payload: data.into_payload().into_raw(),
         };
-        let invoke = self.module.invoke();
-        let mut run = |waker: *const RawWaker| {
+        with_raw_waker(waker, |waker| {
             // SAFETY: `self` is not destroyed, the call's payload is handed over, its task lives until this returns.
-            self.run(|| unsafe { invoke(self.raw, &mut call, waker) })
-        };
-        match waker {
-            Some(waker) => with_raw_waker(waker, run),
-            None => run(std::ptr::null()),
-        }
+            self.run(|| unsafe { (self.module.invoke())(self.raw, &mut call, waker) })
+        })
     }
 
     /// Cleans it up.
@@ -126,6 +134,7 @@ impl Instance {
         }
     }
 
+    #[inline]
     fn data(&self, payload: Payload) -> Data {
         Data::from_payload(payload, &self.mapping)
     }

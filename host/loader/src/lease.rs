@@ -119,6 +119,10 @@ impl Lease {
         Self::new(Arc::clone(&self.leases), kind)
     }
 
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.leases.mapping
+    }
+
     pub(crate) fn leases(&self) -> &Leases {
         &self.leases
     }

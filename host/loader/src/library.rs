@@ -1,5 +1,6 @@
 //! From a private copy to a root module whose layout was checked.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use abi_stable::library::{
@@ -12,8 +13,12 @@ use crate::error::LoadError;
 use crate::layout;
 
 /// Opens the copy and checks it. `path` is the operator's file, for messages.
-pub(crate) fn open(copy: &Path, path: &Path) -> Result<(Library, PluginModuleRef), LoadError> {
-    let library = open_library(copy, path)?;
+pub(crate) fn open(
+    copy: &Path,
+    path: &Path,
+) -> Result<(ManuallyDrop<Library>, PluginModuleRef), LoadError> {
+    // Never closed here, not even when it is refused: its constructors have run, and what they left on threads points into it.
+    let library = ManuallyDrop::new(open_library(copy, path)?);
     let header = header(&library, path)?;
     check_interface(header, path)?;
     if let Some(layout) = header.layout() {

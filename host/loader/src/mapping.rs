@@ -5,7 +5,7 @@
 //! removes its file; unmapping asks for more proof, and comes with hot reload.
 
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::PluginModuleRef;
@@ -16,13 +16,15 @@ use crate::copies::PrivateCopy;
 use crate::host_api;
 use crate::lease::{Lease, LeaseKind, Leases};
 use crate::services::Services;
+use crate::threads;
 use crate::waker::WakerCells;
 
 /// A library in memory, and the context of the functions that it calls.
 pub(crate) struct Mapping {
     pub(crate) plugin: Arc<str>,
     pub(crate) number: u64,
-    pub(crate) services: Arc<dyn Services>,
+    /// The host, until the library is closed: so that a mapping, which stays, does not keep a host that went.
+    services: RwLock<Option<Arc<dyn Services>>>,
     /// The generation, as long as it has a lease.
     pub(crate) leases: OnceLock<Weak<Leases>>,
     /// The plugin's wakers that the host keeps.
@@ -36,7 +38,7 @@ pub(crate) struct Mapping {
 
 impl Mapping {
     pub(crate) fn new(
-        library: Library,
+        library: ManuallyDrop<Library>,
         copy: PrivateCopy,
         plugin: Arc<str>,
         number: u64,
@@ -45,11 +47,11 @@ impl Mapping {
         let mapping = Arc::new(Self {
             plugin,
             number,
-            services,
+            services: RwLock::new(Some(services)),
             leases: OnceLock::new(),
             wakers: WakerCells::default(),
             keys: Mutex::default(),
-            _library: ManuallyDrop::new(library),
+            _library: library,
             copy: Mutex::new(Some(copy)),
         });
         // Never freed: see above.
@@ -94,11 +96,32 @@ impl Mapping {
             .map(|leases| Lease::new(leases, kind))
     }
 
+    /// The host, unless the library is closed.
+    pub(crate) fn services(&self) -> Option<Arc<dyn Services>> {
+        self.services
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Takes the plugin's wakers back, ends what the library runs for itself, and removes its file. Blocks.
-    pub(crate) fn close(&self, module: PluginModuleRef) {
+    pub(crate) fn close(self: &Arc<Self>, module: PluginModuleRef) {
+        threads::enter(self);
         self.wakers.revoke();
         // SAFETY: every instance is gone; this is the last call.
         unsafe { (module.close())() };
+        let services = self
+            .services
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // Outside the lock: it may be all that is left of the host.
+        drop(services);
+        self.remove_copy();
+    }
+
+    /// Removes the private copy; what is mapped of it stays.
+    pub(crate) fn remove_copy(&self) {
         drop(
             self.copy
                 .lock()

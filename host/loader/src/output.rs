@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::lease::{Lease, LeaseKind};
 use crate::mapping::Mapping;
+use crate::threads;
 
 /// Up to this many bytes an answer is copied.
 const COPIED: usize = 4096;
@@ -25,6 +26,7 @@ pub struct Data {
 
 impl Data {
     /// As a payload, without a copy of the bytes.
+    #[inline]
     #[must_use]
     pub fn into_payload(self) -> Payload {
         match self.content_type {
@@ -34,18 +36,27 @@ impl Data {
     }
 
     /// From a payload that may lie in a plugin's memory. Without a lease it is copied.
+    #[inline]
     pub(crate) fn from_payload(payload: Payload, mapping: &Mapping) -> Self {
-        let content_type = content_type(payload.content_type());
-        let bytes = payload.try_into_bytes().unwrap_or_else(|theirs| {
-            let large = theirs.as_slice().len() > COPIED;
-            match large.then(|| mapping.lease(LeaseKind::Reply)).flatten() {
-                Some(lease) => Bytes::from_owner(Leased {
-                    payload: theirs,
-                    _lease: lease,
-                }),
-                None => Bytes::copy_from_slice(theirs.as_slice()),
-            }
-        });
+        match payload.try_into_parts() {
+            Ok((bytes, content_type)) => Self {
+                bytes,
+                content_type,
+            },
+            Err(theirs) => Self::from_theirs(theirs, mapping),
+        }
+    }
+
+    fn from_theirs(theirs: Payload, mapping: &Mapping) -> Self {
+        let content_type = content_type(theirs.content_type());
+        let large = theirs.as_slice().len() > COPIED;
+        let bytes = match large.then(|| mapping.lease(LeaseKind::Reply)).flatten() {
+            Some(lease) => Bytes::from_owner(Leased {
+                payload: theirs,
+                lease,
+            }),
+            None => Bytes::copy_from_slice(theirs.as_slice()),
+        };
         Self {
             bytes,
             content_type,
@@ -56,7 +67,14 @@ impl Data {
 /// The plugin's bytes, and what keeps them mapped. The payload is released first.
 struct Leased {
     payload: Payload,
-    _lease: Lease,
+    lease: Lease,
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        // The release is the plugin's function.
+        threads::enter(self.lease.mapping());
+    }
 }
 
 impl AsRef<[u8]> for Leased {

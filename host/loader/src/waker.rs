@@ -50,6 +50,7 @@ impl Future for Revocable {
 
 impl Drop for Revocable {
     fn drop(&mut self) {
+        crate::threads::enter(&self.cell.mapping);
         // The plugin no longer waits; whoever still keeps the cell keeps an empty one.
         self.cell.take();
     }
@@ -68,6 +69,7 @@ enum State {
 
 impl WakerCell {
     fn put(&self, waker: &Waker) {
+        crate::threads::enter(&self.mapping);
         let waker = waker.clone();
         let mut state = self.lock();
         if !matches!(*state, State::Revoked) {
@@ -91,6 +93,7 @@ impl WakerCell {
     }
 
     fn revoke(&self) {
+        crate::threads::enter(&self.mapping);
         let old = std::mem::replace(&mut *self.lock(), State::Revoked);
         drop(old);
     }

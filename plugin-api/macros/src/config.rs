@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, Field, Fields, ItemStruct, Meta, Result};
+use syn::{Attribute, Error, Expr, Field, Fields, ItemStruct, Lit, Meta, Result, Type};
+
+use crate::conditions;
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !options.is_empty() {
@@ -62,10 +64,10 @@ fn default(field: &mut Field) -> Result<Option<(syn::Ident, TokenStream)>> {
     let Some(attribute) = take(field, "default") else {
         return Ok(None);
     };
-    let value = value(&attribute)?;
-    let ty = &field.ty;
+    let (value, ty, conditions) = (value(&attribute)?, &field.ty, conditions(&field.attrs));
     let function = format_ident!("__default_{}", field_name(field));
     let text = quote! {
+        #(#conditions)*
         #[doc(hidden)]
         fn #function() -> #ty {
             #value
@@ -74,72 +76,119 @@ fn default(field: &mut Field) -> Result<Option<(syn::Ident, TokenStream)>> {
     Ok(Some((function, text)))
 }
 
-/// The checks of `#[range(…)]`, `#[length(…)]` and `#[check = …]`.
+/// The checks of `#[range(…)]`, `#[length(…)]` and `#[check = …]`. What an `Option` does not hold is not checked.
 fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
-    let key = field_name(field);
-    let ident = field.ident.clone();
+    let key = key(field);
     let mut checks = Vec::new();
     if let Some(attribute) = take(field, "range") {
         let (min, max) = bounds(&attribute)?;
-        for (bound, symbol, words) in [(&min, quote!(<), "at least"), (&max, quote!(>), "at most")]
-        {
-            if let Some(bound) = bound {
-                checks.push(quote! {
-                    if self.#ident #symbol #bound {
-                        problems.push(::std::format!("`{}` is {}; it must be {} {}", #key, self.#ident, #words, #bound));
-                    }
-                });
-            }
+        for (bound, symbol, words) in sides(min.as_ref(), max.as_ref()) {
+            checks.push(quote! {
+                if *value #symbol #bound {
+                    problems.push(::std::format!("`{}` is {}; it must be {} {}", #key, value, #words, #bound));
+                }
+            });
         }
-        let (min, max) = (
-            min.map(|min| quote!(min = #min)),
-            max.map(|max| quote!(max = #max)),
-        );
-        let both = [min, max].into_iter().flatten();
-        field
-            .attrs
-            .push(syn::parse_quote!(#[schemars(range(#(#both),*))]));
+        describe(field, &quote!(range), min.as_ref(), max.as_ref());
     }
     if let Some(attribute) = take(field, "length") {
         let (min, max) = bounds(&attribute)?;
-        for (bound, symbol, words) in [(&min, quote!(<), "at least"), (&max, quote!(>), "at most")]
-        {
-            if let Some(bound) = bound {
-                checks.push(quote! {
-                    if self.#ident.len() #symbol #bound {
-                        problems.push(::std::format!("`{}` has length {}; it must be {} {}", #key, self.#ident.len(), #words, #bound));
-                    }
-                });
-            }
+        for (bound, symbol, words) in sides(min.as_ref(), max.as_ref()) {
+            checks.push(quote! {
+                if value.len() #symbol #bound {
+                    problems.push(::std::format!(
+                        "`{}` has length {}; it must be {} {}", #key, value.len(), #words, #bound
+                    ));
+                }
+            });
         }
-        let (min, max) = (
-            min.map(|min| quote!(min = #min)),
-            max.map(|max| quote!(max = #max)),
-        );
-        let both = [min, max].into_iter().flatten();
-        field
-            .attrs
-            .push(syn::parse_quote!(#[schemars(length(#(#both),*))]));
+        describe(field, &quote!(length), min.as_ref(), max.as_ref());
     }
     if let Some(attribute) = take(field, "check") {
         let function = value(&attribute)?;
         checks.push(quote! {
-            if let ::core::result::Result::Err(problem) = #function(&self.#ident) {
+            if let ::core::result::Result::Err(problem) = #function(value) {
                 problems.push(::std::format!("`{}`: {}", #key, problem));
             }
         });
     }
-    Ok(checks)
+    let (ident, conditions) = (&field.ident, conditions(&field.attrs));
+    let pattern = if is_option(&field.ty) {
+        quote!(::core::option::Option::Some(value))
+    } else {
+        quote!(value)
+    };
+    let check = |check| {
+        quote! {
+            #(#conditions)*
+            {
+                #[allow(irrefutable_let_patterns, reason = "refutable where the field is an `Option`")]
+                if let #pattern = &self.#ident {
+                    #check
+                }
+            }
+        }
+    };
+    Ok(checks.into_iter().map(check).collect())
+}
+
+fn sides<'a>(
+    min: Option<&'a Expr>,
+    max: Option<&'a Expr>,
+) -> impl Iterator<Item = (&'a Expr, TokenStream, &'static str)> {
+    let min = min.map(|min| (min, quote!(<), "at least"));
+    let max = max.map(|max| (max, quote!(>), "at most"));
+    min.into_iter().chain(max)
+}
+
+/// Puts the same bounds into the schema.
+fn describe(field: &mut Field, rule: &TokenStream, min: Option<&Expr>, max: Option<&Expr>) {
+    let min = min.map(|min| quote!(min = #min));
+    let max = max.map(|max| quote!(max = #max));
+    let both = min.into_iter().chain(max);
+    field
+        .attrs
+        .push(syn::parse_quote!(#[schemars(#rule(#(#both),*))]));
+}
+
+fn is_option(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "Option"),
+        _ => false,
+    }
 }
 
 fn field_name(field: &Field) -> String {
-    field
-        .ident
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default()
-        .trim_start_matches("r#")
-        .to_owned()
+    let name = field.ident.as_ref().map(ToString::to_string);
+    name.unwrap_or_default().trim_start_matches("r#").to_owned()
+}
+
+/// The key as an operator writes it: serde's name for the field, where it has another.
+fn key(field: &Field) -> String {
+    let mut key = field_name(field);
+    for attribute in field
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
+    {
+        // Whatever else stands there is serde's to judge.
+        let _ = attribute.parse_nested_meta(|meta| {
+            if meta.input.peek(syn::Token![=]) {
+                let value: Expr = meta.value()?.parse()?;
+                if let (true, Expr::Lit(literal)) = (meta.path.is_ident("rename"), &value)
+                    && let Lit::Str(name) = &literal.lit
+                {
+                    key = name.value();
+                }
+            }
+            Ok(())
+        });
+    }
+    key
 }
 
 fn take(field: &mut Field, name: &str) -> Option<Attribute> {

@@ -41,6 +41,15 @@ pub fn plugin_config(options: TokenStream, item: TokenStream) -> TokenStream {
     expand(config::expand(options.into(), item.into()))
 }
 
+/// The `#[cfg(…)]` among an item's attributes.
+fn conditions(attributes: &[syn::Attribute]) -> Vec<syn::Attribute> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .cloned()
+        .collect()
+}
+
 fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
     result
         .unwrap_or_else(|error| error.into_compile_error())

@@ -46,30 +46,30 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         #item
 
         const _: () = {
-            use ::agentsys_plugin::__private as sdk;
+            use ::agentsys_plugin::__private as __agentsys_sdk;
 
             #[cfg(panic = "abort")]
             compile_error!("a plugin is built with panic = \"unwind\": an abort would end the host with it");
 
-            const JSON: &[&str] = &[#before, sdk::INTERFACE, "\",\"sdk\":\"", ::agentsys_plugin::SDK_VERSION, "\",\"rustc\":\"", sdk::RUSTC_VERSION, #after];
+            const JSON: &[&str] = &[#before, __agentsys_sdk::INTERFACE, "\",\"sdk\":\"", ::agentsys_plugin::SDK_VERSION, "\",\"rustc\":\"", __agentsys_sdk::RUSTC_VERSION, #after];
             #[used]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__agentsy"))]
             #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".agentsy"))]
-            static RECORD: [u8; sdk::record_len(JSON)] = sdk::record(sdk::KIND_PLUGIN, JSON);
+            static RECORD: [u8; __agentsys_sdk::record_len(JSON)] = __agentsys_sdk::record(__agentsys_sdk::KIND_PLUGIN, JSON);
 
-            impl sdk::Entry for #this {
+            impl __agentsys_sdk::Entry for #this {
                 const RECORD: &'static [u8] = &RECORD;
                 const BLOCKING_THREADS: u32 = #blocking_threads;
-                fn handlers() -> &'static [sdk::Handler<Self>] {
+                fn handlers() -> &'static [__agentsys_sdk::Handler<Self>] {
                     #[allow(unused_imports, reason = "only a plugin without routes needs it")]
-                    use sdk::NoRoutes as _;
-                    sdk::HandlersOf::<#this>::new().handlers()
+                    use __agentsys_sdk::NoRoutes as _;
+                    __agentsys_sdk::HandlersOf::<#this>::new().handlers()
                 }
             }
 
             // abi_stable's name for a library's header: `abi_stable::library::ROOT_MODULE_LOADER_NAME`.
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
-            static HEADER: sdk::LibHeader = sdk::header::<#this>();
+            static HEADER: __agentsys_sdk::LibHeader = __agentsys_sdk::header::<#this>();
 
             // Two plugins in one library would both define the name above. This one says so in the linker's words.
             #[unsafe(export_name = "a_library_holds_one_agentsys_plugin_but_this_one_links_two")]

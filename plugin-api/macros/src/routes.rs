@@ -8,7 +8,7 @@ use syn::{
     Result, ReturnType, Type,
 };
 
-use crate::json;
+use crate::{conditions, json};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !options.is_empty() {
@@ -24,10 +24,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         if let ImplItem::Fn(function) = item
             && let Some(route) = Route::take(function)?
         {
-            if routes
-                .iter()
-                .any(|other| other.name.value() == route.name.value())
-            {
+            // Of two under conditions, one at most is there.
+            let same = |other: &Route| {
+                other.name.value() == route.name.value() && other.conditions.is_empty()
+            };
+            if route.conditions.is_empty() && routes.iter().any(same) {
                 let message = format!("route `{}` is there already", route.name.value());
                 return Err(Error::new(route.name.span(), message));
             }
@@ -51,12 +52,12 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         #item
 
         const _: () = {
-            use ::agentsys_plugin::__private as sdk;
+            use ::agentsys_plugin::__private as __agentsys_sdk;
             #[allow(unused_imports, reason = "only types without a schema need it")]
-            use sdk::NoSchema as _;
+            use __agentsys_sdk::NoSchema as _;
             #(#records)*
-            impl sdk::Routes for #this {
-                const HANDLERS: &'static [sdk::Handler<Self>] = &[#(#handlers),*];
+            impl __agentsys_sdk::Routes for #this {
+                const HANDLERS: &'static [__agentsys_sdk::Handler<Self>] = &[#(#handlers),*];
             }
         };
     })
@@ -71,6 +72,8 @@ struct Route {
     takes_context: bool,
     input: Option<Type>,
     output: TokenStream,
+    /// The function's `#[cfg(…)]`: what the macro makes of it stands under them too.
+    conditions: Vec<Attribute>,
 }
 
 impl Route {
@@ -111,6 +114,7 @@ impl Route {
             takes_context,
             input,
             output,
+            conditions: conditions(&function.attrs),
         }))
     }
 
@@ -127,12 +131,15 @@ impl Route {
         );
         let record = record_name(number);
         let parts = format_ident!("JSON_{number}");
+        let conditions = &self.conditions;
         quote! {
+            #(#conditions)*
             const #parts: &[&str] = &[#json];
+            #(#conditions)*
             #[used]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__agentsy"))]
             #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".agentsy"))]
-            static #record: [u8; sdk::record_len(#parts)] = sdk::record(sdk::KIND_ROUTE, #parts);
+            static #record: [u8; __agentsys_sdk::record_len(#parts)] = __agentsys_sdk::record(__agentsys_sdk::KIND_ROUTE, #parts);
         }
     }
 
@@ -140,7 +147,7 @@ impl Route {
         let record = record_name(number);
         let (route, function, output) = (&self.name, &self.function, &self.output);
         let input_schema = match &self.input {
-            Some(input) => quote!(|| sdk::SchemaOf::<#input>::new().schema()),
+            Some(input) => quote!(|| __agentsys_sdk::SchemaOf::<#input>::new().schema()),
             None => quote!(|| ::core::option::Option::None),
         };
         let input = self.input.as_ref().map(
@@ -154,7 +161,7 @@ impl Route {
         let invoke = if self.is_async {
             let context = context(quote!(running.context()));
             quote! {
-                |call: sdk::Call<'_, #this>| call.run_async(|running, payload| async move {
+                |call: __agentsys_sdk::Call<'_, #this>| call.run_async(|running, payload| async move {
                     #drop_payload
                     let plugin = running.plugin()?;
                     let output = plugin.#function(#context #input).await?;
@@ -164,7 +171,7 @@ impl Route {
         } else {
             let context = context(quote!(context));
             quote! {
-                |call: sdk::Call<'_, #this>| call.run(|plugin, context, payload| {
+                |call: __agentsys_sdk::Call<'_, #this>| call.run(|plugin, context, payload| {
                     let _ = context;
                     #drop_payload
                     let output = plugin.#function(#context #input)?;
@@ -172,12 +179,14 @@ impl Route {
                 })
             }
         };
+        let conditions = &self.conditions;
         quote! {
-            sdk::Handler {
+            #(#conditions)*
+            __agentsys_sdk::Handler {
                 route: #route,
                 record: &#record,
                 input_schema: #input_schema,
-                output_schema: || sdk::SchemaOf::<<#output as sdk::Fallible>::Value>::new().schema(),
+                output_schema: || __agentsys_sdk::SchemaOf::<<#output as __agentsys_sdk::Fallible>::Value>::new().schema(),
                 invoke: #invoke,
             }
         }
@@ -248,10 +257,18 @@ fn description(attributes: &[Attribute]) -> String {
                 Expr::Lit(ExprLit {
                     lit: Lit::Str(text),
                     ..
-                }) => Some(text.value().trim().to_owned()),
+                }) => Some(text.value()),
                 _ => None,
             },
             _ => None,
+        })
+        .flat_map(|text| {
+            // A block comment is one text of many lines, which may begin with a star.
+            let star = if text.contains('\n') { "*" } else { "" };
+            let lines = text
+                .lines()
+                .map(|line| line.trim().trim_start_matches(star).trim().to_owned());
+            lines.collect::<Vec<_>>()
         })
         .collect();
     let paragraphs: Vec<String> = lines

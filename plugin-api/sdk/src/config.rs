@@ -42,6 +42,9 @@ pub(crate) fn read<C: PluginConfig>(payload: &Payload) -> Result<C> {
         };
         Error::invalid_input(format!("the config does not fit{key}: {}", error.inner()))
     })?;
+    reader
+        .end()
+        .map_err(|error| Error::invalid_input(format!("the config does not fit: {error}")))?;
     let problems = config.problems();
     if problems.is_empty() {
         Ok(config)

@@ -31,6 +31,7 @@ impl Context {
     ///
     /// # Safety
     /// `call`'s task and `host` must outlive the context.
+    #[inline]
     pub(crate) unsafe fn borrowed(host: &Host, call: &RawCall, route: &'static str) -> Self {
         let RawCall {
             task,
@@ -130,6 +131,7 @@ impl Context {
 }
 
 impl Drop for Context {
+    #[inline]
     fn drop(&mut self) {
         if self.claimed {
             // SAFETY: the one release of our claim.

@@ -1,12 +1,13 @@
 //! Handlers as the macros describe them, and how each kind of them is called.
 
 use std::future::Future;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use agentsys_abi::bridge::{Payload, with_waker};
-use agentsys_abi::call::{RawCall, RawFuture, RawReply};
+use agentsys_abi::bridge::{Failure, Handed, Payload, catch, with_waker};
+use agentsys_abi::call::{RawCall, RawFuture};
 use agentsys_abi::waker::RawWaker;
 use serde_json::Value;
 
@@ -86,16 +87,17 @@ impl<T, E> Fallible for std::result::Result<T, E> {
 pub struct Call<'a, P> {
     pub(crate) instance: &'a Arc<Instance<P>>,
     pub(crate) raw: &'a RawCall,
-    pub(crate) payload: Payload,
+    pub(crate) payload: Handed<'a>,
     pub(crate) waker: *const RawWaker,
     pub(crate) route: &'static str,
 }
 
-/// The answer of a call, as it crosses.
-pub struct Reply(pub(crate) RawReply);
+/// The answer of a call, as it crosses. No type of our own: made at once where the host wants it, it need not move.
+pub use agentsys_abi::call::RawReply as Reply;
 
 impl<P: Plugin> Call<'_, P> {
     /// Calls a plain handler, here and now.
+    #[inline]
     pub fn run(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
         let Self {
             instance,
@@ -104,17 +106,23 @@ impl<P: Plugin> Call<'_, P> {
             route,
             ..
         } = self;
-        let answer = panics::catch(
-            || name(route),
+        // Filled in place: as part of a `Result` it would be moved in pieces of other sizes than it was written in, and
+        // a processor waits for each of those.
+        let mut answer = MaybeUninit::uninit();
+        let ended = panics::catch(
+            move || name(route),
             || {
                 // SAFETY: the context lives for this call, and so do its task and the instance.
                 let context = unsafe { Context::borrowed(instance.host(), raw, route) };
-                handler(instance.plugin()?, &context, payload)
+                answer.write(handler(instance.plugin()?, &context, payload.take())?);
+                Ok(())
             },
         );
-        Reply(RawReply::ready(
-            answer.flatten().map_err(Error::into_failure),
-        ))
+        match ended {
+            // SAFETY: the handler ended well, and its answer was written just before.
+            Ok(Ok(())) => Reply::Ok(unsafe { answer.assume_init() }.into_raw()),
+            Ok(Err(error)) | Err(error) => failed(error),
+        }
     }
 
     /// Calls an async handler: boxed once, polled once, and handed over if it is not ready by then.
@@ -133,7 +141,7 @@ impl<P: Plugin> Call<'_, P> {
         // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
         let context = unsafe { Context::claimed(instance.host(), raw, route) };
         let running = Running { context, instance };
-        start(route, waker, || handler(running, payload))
+        start(route, waker, || handler(running, payload.take()))
     }
 }
 
@@ -168,10 +176,21 @@ pub(crate) fn start<F>(
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
 {
-    let started = panics::catch(|| name(what), make).and_then(InRuntime::new);
+    // What passes the walls within can only be the SDK's own fault.
+    catch(|| begin(what, waker, make)).unwrap_or_else(|message| {
+        let failure = Failure::panicked("the plugin", &message);
+        Reply::Err(failure.into())
+    })
+}
+
+fn begin<F>(what: &'static str, waker: *const RawWaker, make: impl FnOnce() -> F) -> Reply
+where
+    F: Future<Output = Result<Payload>> + Send + 'static,
+{
+    let started = panics::catch(move || name(what), make).and_then(InRuntime::new);
     let future = match started {
         Ok(future) => future,
-        Err(error) => return Reply(RawReply::Err(error.into_failure().into())),
+        Err(error) => return failed(error),
     };
     let mut future = Box::pin(Guarded { future, what });
     if !waker.is_null() {
@@ -182,10 +201,15 @@ where
             })
         };
         if let Poll::Ready(answer) = polled {
-            return Reply(RawReply::ready(answer));
+            return Reply::ready(answer);
         }
     }
-    Reply(RawReply::Pending(RawFuture::new(future)))
+    Reply::Pending(RawFuture::new(future))
+}
+
+#[cold]
+fn failed(error: Error) -> Reply {
+    Reply::Err(error.into_failure().into())
 }
 
 /// A future of the author's whose panics come back as errors.
@@ -201,7 +225,7 @@ impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
         let what = self.what;
         // SAFETY: `future` is pinned with `self` and never moved out.
         let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
-        match panics::catch(|| name(what), || future.poll(cx)) {
+        match panics::catch(move || name(what), || future.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(answer)) => Poll::Ready(answer.map_err(Error::into_failure)),
             Err(error) => Poll::Ready(Err(error.into_failure())),
@@ -209,6 +233,7 @@ impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
     }
 }
 
+#[cold]
 fn name(what: &str) -> String {
     match what {
         "initialize" | "cleanup" | "process" => format!("`{what}`"),

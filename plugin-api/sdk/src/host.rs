@@ -126,6 +126,7 @@ impl Host {
         }
     }
 
+    #[inline]
     pub(crate) fn raw(&self) -> &RawHost {
         &self.0.raw
     }

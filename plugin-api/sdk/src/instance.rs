@@ -31,16 +31,21 @@ impl<P: Plugin> Instance<P> {
         }
     }
 
+    #[inline]
     pub(crate) fn host(&self) -> &Host {
         &self.host
     }
 
     /// The author's object.
+    #[inline]
     pub(crate) fn plugin(&self) -> Result<&P> {
-        self.plugin.get().ok_or_else(|| {
-            let message = format!("plugin {} is not initialized", self.host.plugin_name());
-            Error::new(ErrorKind::Unavailable, message).with_retryable(true)
-        })
+        self.plugin.get().ok_or_else(|| self.uninitialized())
+    }
+
+    #[cold]
+    fn uninitialized(&self) -> Error {
+        let message = format!("plugin {} is not initialized", self.host.plugin_name());
+        Error::new(ErrorKind::Unavailable, message).with_retryable(true)
     }
 
     /// Reads the config and makes the author's object; at once if there is one already.

@@ -1,6 +1,7 @@
 //! The functions that a host calls, for any type of plugin: the author's code behind a wall that no panic passes.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use abi_stable::library::{
@@ -8,7 +9,7 @@ use abi_stable::library::{
 };
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{ROption, RString};
-use agentsys_abi::bridge::{Failure, Payload, catch};
+use agentsys_abi::bridge::{Failure, Handed, catch};
 use agentsys_abi::call::{HANDLER_PROCESS, RawCall, RawReply};
 use agentsys_abi::error::{RawError, kind};
 use agentsys_abi::host::RawHost;
@@ -104,9 +105,9 @@ impl<P: Entry> Functions<P> {
         waker: *const RawWaker,
     ) -> RawReply {
         // SAFETY: the host hands over a payload, and an instance that it has not destroyed.
-        let (config, instance) = unsafe { (Payload::take(config), Self::claim(instance)) };
+        let (config, instance) = unsafe { (Handed::new(&*config).take(), Self::claim(instance)) };
         let work = || async move { instance.initialize(config).await };
-        Self::guard(|| start("initialize", waker, work).0)
+        start("initialize", waker, work)
     }
 
     unsafe extern "C" fn invoke(
@@ -117,45 +118,35 @@ impl<P: Entry> Functions<P> {
         // SAFETY: the host hands over a call with its payload, and an instance that it has not destroyed; neither
         // `instance` is dropped here nor the call used after it returns.
         let (instance, payload, raw) = unsafe {
-            let instance =
-                std::mem::ManuallyDrop::new(Arc::from_raw(instance.cast::<Instance<P>>()));
-            (instance, Payload::take(&raw mut (*call).payload), &*call)
+            let instance = ManuallyDrop::new(Arc::from_raw(instance.cast::<Instance<P>>()));
+            (instance, Handed::new(&(*call).payload), &*call)
         };
-        let call = Call {
+        let call = |route| Call {
             instance: &instance,
             raw,
             payload,
             waker,
-            route: "process",
+            route,
         };
-        Self::guard(|| {
-            if raw.handler == HANDLER_PROCESS {
-                let process = |running: crate::handler::Running<P>, payload| async move {
+        match P::handlers().get(raw.handler as usize) {
+            Some(handler) => (handler.invoke)(call(handler.route)),
+            None if raw.handler == HANDLER_PROCESS => {
+                call("process").run_async(|running, payload| async move {
                     running.plugin()?.process(running.context(), payload).await
-                };
-                return call.run_async(process).0;
+                })
             }
-            match P::handlers().get(raw.handler as usize) {
-                Some(handler) => {
-                    (handler.invoke)(Call {
-                        route: handler.route,
-                        ..call
-                    })
-                    .0
-                }
-                None => {
-                    let message = format!("the plugin has no handler number {}", raw.handler);
-                    RawReply::Err(Failure::new(kind::INTERNAL, message).into())
-                }
+            None => {
+                let message = format!("the plugin has no handler number {}", raw.handler);
+                RawReply::Err(Failure::new(kind::INTERNAL, message).into())
             }
-        })
+        }
     }
 
     unsafe extern "C" fn cleanup(instance: *const (), waker: *const RawWaker) -> RawReply {
         // SAFETY: the host names an instance that it has not destroyed.
         let instance = unsafe { Self::claim(instance) };
         let work = || async move { instance.cleanup().await };
-        Self::guard(|| start("cleanup", waker, work).0)
+        start("cleanup", waker, work)
     }
 
     unsafe extern "C" fn destroy(instance: *const ()) {
@@ -182,13 +173,6 @@ impl<P: Entry> Functions<P> {
             Arc::increment_strong_count(instance);
             Arc::from_raw(instance)
         }
-    }
-
-    /// The last wall: what the inner ones let through can only be the SDK's own fault.
-    fn guard(f: impl FnOnce() -> RawReply) -> RawReply {
-        catch(f).unwrap_or_else(|message| {
-            RawReply::Err(Failure::panicked("the plugin", &message).into())
-        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic;
+use std::ptr;
 
 use agentsys_abi::bridge;
 
@@ -16,16 +17,24 @@ thread_local! {
 }
 
 /// Runs the author's code. `what` names it, should it panic.
+#[inline]
 pub(crate) fn catch<R>(what: impl FnOnce() -> String, f: impl FnOnce() -> R) -> Result<R, Error> {
-    let outer = CAUGHT.replace(true);
+    // Looked for once: in a library, finding a thread-local is a function call.
+    let caught = CAUGHT.with(ptr::from_ref);
+    // SAFETY: a thread-local without a destructor is valid as long as its thread, which is ours.
+    let outer = unsafe { &*caught }.replace(true);
     let result = bridge::catch(f);
-    CAUGHT.set(outer);
-    result.map_err(|message| {
-        let place = PLACE
-            .take()
-            .map_or_else(String::new, |place| format!(" at {place}"));
-        Error::poisoned(format!("{} panicked{place}: {message}", what()))
-    })
+    // SAFETY: as above.
+    unsafe { &*caught }.set(outer);
+    result.map_err(|message| panicked(&what(), &message))
+}
+
+#[cold]
+fn panicked(what: &str, message: &str) -> Error {
+    let place = PLACE
+        .take()
+        .map_or_else(String::new, |place| format!(" at {place}"));
+    Error::poisoned(format!("{what} panicked{place}: {message}"))
 }
 
 /// Takes over from std's own hook, whose words on standard error would name neither plugin nor route. This is the library's own copy

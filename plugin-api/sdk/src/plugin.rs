@@ -36,7 +36,8 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         std::future::ready(Err(Error::not_found(message)))
     }
 
-    /// Ends what the instance holds in good order. Called once, when no call is under way; background work still runs.
+    /// Ends what the instance holds in good order. Called once, when no call that anyone waits for is under way; one that was given up,
+    /// and blocks, may still run. Background work still runs.
     ///
     /// # Errors
     /// Reported; the instance is dropped all the same.

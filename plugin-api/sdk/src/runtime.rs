@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
@@ -24,13 +25,20 @@ enum State {
     Ended,
 }
 
+/// Whether [`end`] was called: what is spawned after it would be dropped in silence.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
 /// The runtime, started if need be.
 pub(crate) fn handle() -> Result<&'static Handle> {
-    HANDLE.get().map_or_else(start, Ok)
+    match HANDLE.get() {
+        Some(handle) if !ENDED.load(Ordering::Relaxed) => Ok(handle),
+        _ => start(),
+    }
 }
 
 /// Ends the runtime: drops its tasks and waits for its threads.
 pub(crate) fn end() {
+    ENDED.store(true, Ordering::Relaxed);
     let state = {
         let mut state = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *state, State::Ended)
@@ -82,16 +90,24 @@ impl<F: Future> Future for InRuntime<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let _entered = self.handle.enter();
         // SAFETY: `future` is pinned with `self`: it is never moved out, only dropped in place by `set(None)`.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
-        match future.as_pin_mut() {
+        let mut future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        let polled = match future.as_mut().as_pin_mut() {
             Some(future) => future.poll(cx),
             None => Poll::Pending,
+        };
+        if polled.is_ready() {
+            // Now, since the runtime is entered anyway.
+            future.set(None);
         }
+        polled
     }
 }
 
 impl<F> Drop for InRuntime<F> {
     fn drop(&mut self) {
+        if self.future.is_none() {
+            return;
+        }
         let _entered = self.handle.enter();
         // Assigning drops the old value in place, so a pinned future does not move.
         self.future = None;

@@ -93,7 +93,7 @@ impl Future for ForeignFuture {
             return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
         }
         // SAFETY: `from_raw`'s promise; `&mut self` keeps polls apart, and `done` keeps a ready future from another one.
-        let polled = with_raw_waker(cx.waker(), |waker| unsafe {
+        let polled = with_raw_waker(Some(cx.waker()), |waker| unsafe {
             (self.raw.ops.poll())(self.raw.data, waker)
         });
         let answer = match polled {
@@ -116,6 +116,7 @@ impl Drop for ForeignFuture {
 
 impl RawReply {
     /// A reply that is there already.
+    #[inline]
     #[must_use]
     pub fn ready(answer: Answer) -> Self {
         match answer {

@@ -8,12 +8,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// # Errors
 /// The panic's message.
+#[inline]
 pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(describe_panic)
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => Ok(value),
+        Err(panic) => Err(describe_panic(panic)),
+    }
 }
 
 /// The message of a panic, as `panic!` was given it. Frees the panic's value, which may itself panic: then it is leaked.
 #[must_use]
+#[cold]
 pub fn describe_panic(panic: Box<dyn Any + Send>) -> String {
     let message = if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()

@@ -13,5 +13,5 @@ mod waker;
 pub use failure::Failure;
 pub use future::{Answer, ForeignFuture};
 pub use guard::{catch, describe_panic};
-pub use payload::Payload;
+pub use payload::{Handed, Payload};
 pub use waker::{owned_waker, with_raw_waker, with_waker};

@@ -11,13 +11,14 @@ use crate::waker::{RawWaker, WakerOps, WakerOpsRef};
 
 use super::catch;
 
-/// Lends a Rust waker to the other side for the length of `f`.
-pub fn with_raw_waker<R>(waker: &Waker, f: impl FnOnce(*const RawWaker) -> R) -> R {
-    let raw = RawWaker {
+/// Lends a Rust waker to the other side for the length of `f`; null where there is none.
+#[inline]
+pub fn with_raw_waker<R>(waker: Option<&Waker>, f: impl FnOnce(*const RawWaker) -> R) -> R {
+    let raw = waker.map(|waker| RawWaker {
         data: std::ptr::from_ref(waker).cast(),
         ops: OPS,
-    };
-    f(&raw)
+    });
+    f(raw.as_ref().map_or(std::ptr::null(), std::ptr::from_ref))
 }
 
 /// Uses a waker that the other side lent, for the length of `f`.
@@ -142,7 +143,7 @@ mod tests {
     fn a_waker_wakes_across_the_seam_and_every_claim_is_given_up() {
         let count = Arc::new(Count::default());
         let ours = Waker::from(count.clone());
-        let kept = with_raw_waker(&ours, |raw| {
+        let kept = with_raw_waker(Some(&ours), |raw| {
             // SAFETY: `raw` is valid for the length of this closure.
             let kept = unsafe {
                 with_waker(raw, |waker| {

@@ -8,7 +8,8 @@
 //! runs each destructor on the thread that owns the value, and knows which threads still run.
 //!
 //! Until the host is bound, and in a program that has none, they do what the C library does. A host opens a library on a thread
-//! that ends soon after, so what was registered before that is run by the C library then.
+//! that ends soon after, so what was registered before that is run by the C library then. What a constructor makes that lasts longer, a key with
+//! a destructor or a thread, the host does not know of: such a library cannot be unmapped, only closed.
 //!
 //! Elsewhere nothing is defined, and the host does not unload.
 

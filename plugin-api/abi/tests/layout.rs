@@ -1,0 +1,170 @@
+//! The seam's types in memory, in numbers: what a compiled plugin relies on, and so may never change after a release.
+//!
+//! A test that fails here says that plugins compiled before no longer fit; the numbers are not to be adjusted to the code,
+//! but for a field appended to a prefix type. Each list names all fields of its type, or it does not compile.
+
+#![cfg(all(
+    target_pointer_width = "64",
+    not(any(feature = "seam-older", feature = "seam-newer"))
+))]
+
+use std::mem::offset_of;
+
+use abi_stable::std_types::{ROption, RStr, RString, RVec};
+use agentsys_abi::bridge::{Failure, Payload};
+use agentsys_abi::call::{
+    FutureOps, FutureOpsRef, HANDLER_PROCESS, RawCall, RawFuture, RawPoll, RawReply,
+};
+use agentsys_abi::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
+use agentsys_abi::host::{
+    HostApi, HostApiRef, LogApi, LogApiRef, RawHost, RouterApi, RouterApiRef, TaskApi, TaskApiRef,
+};
+use agentsys_abi::module::{PluginModule, PluginModuleRef};
+use agentsys_abi::payload::{OWNER_WORDS, PayloadOps, PayloadOpsRef, RawPayload};
+use agentsys_abi::threads::{Destructor, ThreadApi, ThreadApiRef, ThreadBody};
+use agentsys_abi::waker::{RawWaker, WakerOps, WakerOpsRef};
+
+/// The size and alignment of a type, and the offset of each of its fields.
+macro_rules! layout {
+    ($type:ident, size $size:literal, align $align:literal, $($field:ident at $offset:literal),+) => {
+        let _all_fields = |it: $type| {
+            let $type { $($field: _),+ } = it;
+        };
+        let name = stringify!($type);
+        assert_eq!((size_of::<$type>(), align_of::<$type>()), ($size, $align), "{name}");
+        $(assert_eq!(offset_of!($type, $field), $offset, "{name}.{}", stringify!($field));)+
+    };
+}
+
+/// The size and alignment of a type without fields to see.
+macro_rules! whole {
+    ($($type:ty, size $size:literal, align $align:literal);+) => {
+        $(assert_eq!((size_of::<$type>(), align_of::<$type>()), ($size, $align), stringify!($type));)+
+    };
+}
+
+#[test]
+fn structs_that_cross_by_value_are_frozen() {
+    layout!(RawCall, size 112, align 8, task at 0, task_id at 8, hops at 16, handler at 20, payload at 24);
+    layout!(RawFuture, size 16, align 8, data at 0, ops at 8);
+    layout!(RawError, size 72, align 8, kind at 0, flags at 4, message at 8, causes at 40);
+    layout!(RawHost, size 16, align 8, context at 0, api at 8);
+    layout!(
+        RawPayload, size 88, align 8,
+        data at 0, len at 8, content_type at 16, content_type_len at 24, owner at 32, ops at 80
+    );
+    layout!(RawWaker, size 16, align 8, data at 0, ops at 8);
+    assert_eq!(OWNER_WORDS, 6);
+    whole!(Destructor, size 8, align 8; ThreadBody, size 8, align 8);
+}
+
+#[test]
+fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
+    whole!(RawReply, size 96, align 8; RawPoll, size 96, align 8);
+    let payload = || Payload::new(bytes::Bytes::from_static(b"x"), "").into_raw();
+    let failure = || RawError::from(Failure::new(kind::FAILED, "x"));
+
+    let reply = RawReply::Ok(payload());
+    let RawReply::Ok(content) = &reply else {
+        unreachable!()
+    };
+    assert_eq!((tag(&reply), apart(&reply, content)), (0, 8));
+    let reply = RawReply::Err(failure());
+    let RawReply::Err(content) = &reply else {
+        unreachable!()
+    };
+    assert_eq!((tag(&reply), apart(&reply, content)), (1, 8));
+    let reply = RawReply::Pending(RawFuture::new(Box::pin(std::future::pending())));
+    let RawReply::Pending(content) = &reply else {
+        unreachable!()
+    };
+    assert_eq!((tag(&reply), apart(&reply, content)), (2, 8));
+
+    assert_eq!(tag(&RawPoll::Pending), 0);
+    let poll = RawPoll::Ok(payload());
+    let RawPoll::Ok(content) = &poll else {
+        unreachable!()
+    };
+    assert_eq!((tag(&poll), apart(&poll, content)), (1, 8));
+    let poll = RawPoll::Err(failure());
+    let RawPoll::Err(content) = &poll else {
+        unreachable!()
+    };
+    assert_eq!((tag(&poll), apart(&poll, content)), (2, 8));
+}
+
+#[test]
+fn vtables_grow_only_at_their_end() {
+    layout!(FutureOps, size 16, align 8, poll at 0, release at 8);
+    layout!(PayloadOps, size 16, align 8, claim at 0, release at 8);
+    layout!(WakerOps, size 32, align 8, claim at 0, wake at 8, wake_by_ref at 16, release at 24);
+    layout!(HostApi, size 40, align 8, log at 0, task at 8, router at 16, threads at 24, plugin_name at 32);
+    layout!(LogApi, size 16, align 8, max_level at 0, write at 8);
+    layout!(TaskApi, size 32, align 8, claim at 0, release at 8, remaining at 16, is_cancelled at 24);
+    layout!(RouterApi, size 8, align 8, route_task at 0);
+    layout!(ThreadApi, size 32, align 8, at_exit at 0, key_created at 8, key_deleted at 16, start at 24);
+    layout!(
+        PluginModule, size 80, align 8,
+        bind at 0, describe at 8, create at 16, initialize at 24, invoke at 32, cleanup at 40, destroy at 48,
+        close at 56, set_log_level at 64, blocking_threads at 72
+    );
+}
+
+#[test]
+fn vtables_are_handed_over_as_one_pointer() {
+    whole!(
+        FutureOpsRef, size 8, align 8;
+        PayloadOpsRef, size 8, align 8;
+        WakerOpsRef, size 8, align 8;
+        HostApiRef, size 8, align 8;
+        LogApiRef, size 8, align 8;
+        TaskApiRef, size 8, align 8;
+        RouterApiRef, size 8, align 8;
+        ThreadApiRef, size 8, align 8;
+        PluginModuleRef, size 8, align 8
+    );
+}
+
+#[test]
+fn abi_stables_own_types_are_those_that_the_seam_was_built_on() {
+    whole!(
+        RStr<'_>, size 16, align 8;
+        RString, size 32, align 8;
+        RVec<RString>, size 32, align 8;
+        ROption<RawError>, size 80, align 8;
+        ROption<Destructor>, size 16, align 8
+    );
+}
+
+#[test]
+fn codes_keep_their_numbers() {
+    assert_eq!(
+        [
+            kind::FAILED,
+            kind::INVALID_INPUT,
+            kind::NOT_FOUND,
+            kind::TIMEOUT,
+            kind::UNAVAILABLE,
+            kind::OVERLOADED,
+            kind::CANCELLED,
+            kind::PANICKED,
+            kind::NOT_RUNNING,
+            kind::INTERNAL,
+            kind::LOOP_DETECTED,
+        ],
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    );
+    assert_eq!((FLAG_RETRYABLE, FLAG_POISONED), (1, 2));
+    assert_eq!(HANDLER_PROCESS, 0xffff_ffff);
+}
+
+/// The first byte of an enum.
+fn tag<T>(of: &T) -> u8 {
+    // SAFETY: the seam's enums are `repr(u8)`: their first byte is the tag, and initialized.
+    unsafe { *std::ptr::from_ref(of).cast::<u8>() }
+}
+
+/// How many bytes after the enum's its content begins.
+fn apart<T, C>(of: &T, content: &C) -> usize {
+    std::ptr::from_ref(content).addr() - std::ptr::from_ref(of).addr()
+}
