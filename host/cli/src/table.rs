@@ -13,8 +13,14 @@ pub(crate) struct Table(comfy_table::Table);
 impl Table {
     pub(crate) fn new(head: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(head.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>());
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(
+            head.iter()
+                .map(|name| name.to_uppercase())
+                .collect::<Vec<_>>(),
+        );
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }

@@ -33,16 +33,18 @@ impl Agent for PluginAgent {
         };
         let data = convert::data(data);
         if let Some(pool) = &self.blocking {
-            let finish = Finish::new(self, instance);
+            let finish = Finish::new(&self.slot, &self.serving, instance);
             return pool.call(Arc::clone(instance), self.handler, task, data, |outcome| {
                 finish.finish(outcome)
             });
         }
         match instance.invoke(self.handler, &BorrowedTask(task), data, None) {
             Invoked::Ready(Ok(data)) => Reply::Ready(Ok(convert::payload(data))),
-            Invoked::Ready(outcome) => Reply::Ready(Finish::new(self, instance).finish(outcome)),
+            Invoked::Ready(outcome) => {
+                Reply::Ready(Finish::new(&self.slot, &self.serving, instance).finish(outcome))
+            }
             Invoked::Pending(call) => {
-                let finish = Finish::new(self, instance);
+                let finish = Finish::new(&self.slot, &self.serving, instance);
                 Reply::pending(async move { finish.finish(call.await) })
             }
         }
@@ -50,18 +52,24 @@ impl Agent for PluginAgent {
 }
 
 impl PluginAgent {
-    /// Waits for the fresh instance that takes a poisoned one's place.
+    /// Calls another instance of the plugin, or waits for the fresh one that takes a poisoned one's place.
     fn call_later(&self, task: &Task, data: Payload) -> Reply {
+        let other = self.serving.upgrade().and_then(|serving| serving.another());
         let (this, task) = (self.clone(), Arc::new(task.clone()));
         Reply::pending(async move {
-            let instance = this.slot.wait().await.map_err(convert::task_error)?;
-            let (data, finish) = (convert::data(data), Finish::new(&this, &instance));
+            let (slot, instance) = match other {
+                Some(other) => other,
+                None => {
+                    let instance = this.slot.wait().await.map_err(convert::task_error)?;
+                    (Arc::clone(&this.slot), instance)
+                }
+            };
+            let data = convert::data(data);
+            let finish = Finish::new(&slot, &this.serving, &instance);
             let invoked = match &this.blocking {
                 Some(pool) => {
-                    let reply = pool.call(instance, this.handler, &task, data, |outcome| {
-                        finish.finish(outcome)
-                    });
-                    return match reply {
+                    let finish = |outcome| finish.finish(outcome);
+                    return match pool.call(instance, this.handler, &task, data, finish) {
                         Reply::Ready(answer) => answer,
                         Reply::Pending(future) => future.await,
                     };
@@ -91,11 +99,11 @@ struct Finish {
 }
 
 impl Finish {
-    fn new(agent: &PluginAgent, instance: &Arc<Instance>) -> Self {
+    fn new(slot: &Arc<Slot>, serving: &Weak<Serving>, instance: &Arc<Instance>) -> Self {
         Self {
-            slot: Arc::clone(&agent.slot),
+            slot: Arc::clone(slot),
             instance: Arc::downgrade(instance),
-            serving: Weak::clone(&agent.serving),
+            serving: Weak::clone(serving),
         }
     }
 
@@ -104,11 +112,11 @@ impl Finish {
             Ok(data) => Ok(convert::payload(data)),
             Err(failure) => {
                 if failure.poisoned
-                    && let (Some(instance), Some(serving)) =
-                        (self.instance.upgrade(), self.serving.upgrade())
-                    && self.slot.poison(&instance)
+                    && let Some(instance) = self.instance.upgrade()
+                    && let Some(serving) = self.serving.upgrade()
+                    && let Some(delay) = self.slot.poison(&instance)
                 {
-                    serving.replace_poisoned(self.slot, instance, &failure);
+                    serving.replace_poisoned(self.slot, instance, delay, &failure);
                 }
                 Err(convert::task_error(failure))
             }

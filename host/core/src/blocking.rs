@@ -6,12 +6,15 @@
 use std::sync::Arc;
 
 use agentsys_loader::{Data, Instance, Invoked, Outcome};
-use agentsys_router::{ErrorKind, Reply, Task, TaskError};
+use agentsys_router::{ErrorKind, Payload, Reply, Task, TaskError};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::task::KeptTask;
+
+/// However many threads a plugin or a config asks for.
+const MOST_THREADS: usize = 512;
 
 pub(crate) struct BlockingPool {
     places: Arc<Semaphore>,
@@ -21,7 +24,7 @@ pub(crate) struct BlockingPool {
 
 impl BlockingPool {
     pub(crate) fn new(size: usize, workers: Handle) -> Self {
-        let size = size.clamp(1, Semaphore::MAX_PERMITS);
+        let size = size.clamp(1, MOST_THREADS);
         Self {
             places: Arc::new(Semaphore::new(size)),
             size,
@@ -29,7 +32,7 @@ impl BlockingPool {
         }
     }
 
-    /// Calls a handler on a thread of the pool; `finish` makes of its outcome what the router takes.
+    /// Calls a handler on a thread of the pool. `finish` sees its outcome, also when nobody waits for that any more.
     pub(crate) fn call<F>(
         &self,
         instance: Arc<Instance>,
@@ -39,16 +42,15 @@ impl BlockingPool {
         finish: F,
     ) -> Reply
     where
-        F: FnOnce(Outcome) -> Result<agentsys_router::Payload, TaskError> + Send + 'static,
+        F: FnOnce(Outcome) -> Result<Payload, TaskError> + Send + 'static,
     {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             let message = format!(
                 "all {} threads for the plugin's blocking handlers are in use",
                 self.size
             );
-            return Reply::Ready(Err(
-                TaskError::new(ErrorKind::Overloaded, message).retryable(true)
-            ));
+            let error = TaskError::new(ErrorKind::Overloaded, message);
+            return Reply::Ready(Err(error.retryable(true)));
         };
         let caller_gone = CancellationToken::new();
         let on_drop = caller_gone.clone().drop_guard();
@@ -62,19 +64,17 @@ impl BlockingPool {
                 Invoked::Ready(outcome) => outcome,
                 Invoked::Pending(call) => handle.block_on(call),
             };
+            let answer = finish(outcome);
             drop(instance);
             drop(place);
-            outcome
+            answer
         });
         Reply::pending(async move {
             let _on_drop = on_drop;
-            match running.await {
-                Ok(outcome) => finish(outcome),
-                Err(error) => {
-                    let message = format!("the thread of the blocking handler ended: {error}");
-                    Err(TaskError::new(ErrorKind::Internal, message))
-                }
-            }
+            running.await.unwrap_or_else(|error| {
+                let message = format!("the thread of the blocking handler ended: {error}");
+                Err(TaskError::new(ErrorKind::Internal, message))
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use agentsys_loader::{CopyStore, discover};
@@ -130,6 +130,7 @@ impl HostBuilder {
             runtimes,
             drain_timeout: self.drain_timeout,
             shutdown_timeout: self.shutdown_timeout,
+            shutdown: OnceLock::new(),
         })))
     }
 }

@@ -36,6 +36,14 @@ pub enum PluginError {
     /// It cannot be opened.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Its file holds something else than when it was found.
+    #[error("{}: {reason}: start the host again", path.display())]
+    Changed {
+        /// The plugin's file.
+        path: PathBuf,
+        /// What changed.
+        reason: String,
+    },
     /// Opening it took too long.
     #[error("{}: its library did not finish opening within {within:?}: something in its constructors or its root module hangs", path.display())]
     LoadTimeout {

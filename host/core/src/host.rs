@@ -1,18 +1,20 @@
 //! The host as its embedder holds it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use agentsys_router::Router;
+use agentsys_router::{ErrorKind, Payload, Router, TaskError, TaskOptions};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::builder::HostBuilder;
 use crate::plugins::Plugins;
-use crate::runtimes::Runtimes;
+use crate::runtimes::{Runtimes, on_own_thread, within};
 use crate::status::{PluginStatus, RouteStatus};
 
-/// A running host. Cheap to clone; call [`shutdown`](Self::shutdown) when done, so that plugins are cleaned up.
+/// A running host. Cheap to clone; call [`shutdown`](Self::shutdown) when done, so that plugins are cleaned up. When the last clone goes
+/// without that, plugins are dropped, not cleaned up.
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Inner>);
 
@@ -22,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) drain_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
+    /// How the one shutdown goes, once somebody asked for it.
+    pub(crate) shutdown: OnceLock<watch::Receiver<Option<Shutdown>>>,
 }
 
 impl Host {
@@ -46,12 +50,8 @@ impl Host {
     /// The routes, by name.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteStatus> {
-        self.0
-            .router
-            .routes()
-            .into_iter()
-            .map(RouteStatus::from)
-            .collect()
+        let routes = self.0.router.routes();
+        routes.into_iter().map(RouteStatus::from).collect()
     }
 
     /// The runtime on which no plugin code runs: for what must answer also when a plugin never returns.
@@ -60,27 +60,95 @@ impl Host {
         self.0.runtimes.control()
     }
 
-    /// The runtime for code that may run plugins: spawn calls here from a runtime that must not block.
-    #[must_use]
-    pub fn workers(&self) -> &Handle {
-        self.0.runtimes.workers()
+    /// Routes a task on a thread of its own, so that a handler that never returns costs that thread and nothing else: for callers that
+    /// must not block. [`Router::route_task`] is quicker; it runs plain handlers on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Router::route_task`]; where the handler holds its thread beyond the task's time, `Timeout`.
+    pub async fn route_apart(
+        &self,
+        route: &str,
+        data: Payload,
+        options: TaskOptions,
+    ) -> Result<Payload, TaskError> {
+        let policy = self.router().policy(route).map(|policy| policy.timeout);
+        let asked = options
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
+        let limit = match (policy, asked) {
+            (Some(policy), Some(asked)) => policy.min(asked),
+            (policy, asked) => policy.or(asked).unwrap_or_default(),
+        };
+        let (router, name) = (self.router().clone(), route.to_owned());
+        let task = on_own_thread(self.0.runtimes.workers(), move || async move {
+            router.route_task_with(&name, data, options).await
+        });
+        match within(self.control(), limit.saturating_add(GRACE), task).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(lost)) => {
+                let message = format!("the task was lost: {lost}");
+                Err(TaskError::new(ErrorKind::Internal, message).with_route(route))
+            }
+            None => {
+                let message = format!("no answer within {limit:?}: a handler does not return");
+                Err(TaskError::new(ErrorKind::Timeout, message).with_route(route))
+            }
+        }
+    }
+
+    /// Tells the plugins the level of the program's log as it is now. They learn it when they start; this is for programs that change it later.
+    pub fn update_log_level(&self) {
+        self.0.plugins.set_log_level();
     }
 
     /// Drains the tasks under way, then cleans the plugins up, the last to serve first, and closes them. Ends within the shutdown's
-    /// time, whatever a plugin does. Does nothing the second time.
+    /// time, whatever a plugin does. Whoever calls it, and however often, waits for one and the same shutdown; it goes on when its caller does not wait.
     pub async fn shutdown(&self) -> Shutdown {
-        let inner = &self.0;
-        let end = Instant::now() + inner.shutdown_timeout;
-        let drain = inner.drain_timeout.min(inner.shutdown_timeout);
-        let cut_off = inner.router.stop(drain).await;
+        let mut progress = self
+            .0
+            .shutdown
+            .get_or_init(|| self.begin_shutdown())
+            .clone();
+        match progress.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(shutdown)) => *shutdown,
+            // The task that shuts down was lost with its runtime: nothing is left to wait for.
+            _ => Shutdown { cut_off: 0 },
+        }
+    }
+
+    fn begin_shutdown(&self) -> watch::Receiver<Option<Shutdown>> {
+        let (done, progress) = watch::channel(None);
+        let inner = Arc::clone(&self.0);
+        // Where no plugin can hold it up.
+        self.control().spawn(async move {
+            let shutdown = inner.stop().await;
+            drop(inner);
+            done.send_replace(Some(shutdown));
+        });
+        progress
+    }
+}
+
+/// How much longer than its time a task may take to say that its time is over.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Inner {
+    async fn stop(&self) -> Shutdown {
+        let end = Instant::now() + self.shutdown_timeout;
+        let drain = self.drain_timeout.min(self.shutdown_timeout);
+        let cut_off = self.router.stop(drain).await;
         if cut_off > 0 {
             tracing::warn!("{cut_off} task(s) did not end within {drain:?} and were cut off");
         }
-        inner
-            .plugins
-            .stop(end.saturating_duration_since(Instant::now()))
-            .await;
+        let left = end.saturating_duration_since(Instant::now());
+        self.plugins.stop(left).await;
         Shutdown { cut_off }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.plugins.abandon();
     }
 }
 

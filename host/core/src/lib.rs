@@ -4,7 +4,7 @@
 //! to agents of your own:
 //!
 //! ```
-//! use agentsys_host::{Host, Payload, agent_fn};
+//! use agentsys_host::{Host, Payload, TaskError, agent_fn};
 //! use std::sync::Arc;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -13,7 +13,8 @@
 //! let host = Host::builder().plugin_dir("plugins").state_dir(&state).build().await?;
 //!
 //! let shout = agent_fn("shout", "Says it louder.", async |data: Payload| {
-//!     Ok::<_, std::str::Utf8Error>(data.to_str()?.to_uppercase())
+//!     let text = data.to_str().map_err(|error| TaskError::failed(&error))?;
+//!     Ok(text.to_uppercase())
 //! });
 //! host.router().register_agent("shout", Arc::new(shout))?;
 //!

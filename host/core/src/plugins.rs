@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use agentsys_loader::{Candidate, Discovery, Rejected, Shadowed};
@@ -116,62 +116,120 @@ impl Plugins {
     /// Stops every plugin, the last to serve first, within `limit` in all.
     pub(crate) async fn stop(&self, limit: Duration) {
         let end = Instant::now() + limit;
+        let left = |end: Instant| end.saturating_duration_since(Instant::now());
         let running = std::mem::take(&mut *lock(&self.running));
-        for plugin in running.into_iter().rev() {
-            let Running {
+        let mut remaining = u32::try_from(running.len()).unwrap_or(u32::MAX);
+        let mut closing = Vec::new();
+        for Running {
+            name,
+            serving,
+            agents,
+            closed,
+        } in running.into_iter().rev()
+        {
+            let _ = self.router.replace_agents(&agents, Vec::new());
+            // One that hangs must leave the others a moment of their own.
+            remaining -= 1;
+            let reserved = LEAST.saturating_mul(remaining).min(left(end) / 2);
+            let errors = serving.stop(left(end) - reserved).await;
+            for error in &errors {
+                tracing::warn!(plugin = %name, "{name}: {error}");
+            }
+            self.set_stopped(&name, errors.first().map(ToString::to_string));
+            closing.push((
                 name,
-                serving,
-                agents,
+                serving.outstanding(),
+                Arc::downgrade(&serving),
                 closed,
-            } = plugin;
-            let reason = self.stop_one(&name, serving, &agents, closed, end).await;
-            let mut entries = lock(&self.entries);
-            let mut mine = entries
-                .iter_mut()
-                .filter(|entry| entry.name == name && entry.state == PluginState::Running);
-            if let Some(entry) = mine.next() {
-                entry.state = PluginState::Stopped;
-                entry.reason = reason;
+            ));
+        }
+        // After all of them: what keeps one plugin open must not cost another the time for its cleanup.
+        let end = Instant::now() + left(end).min(CLOSE_GRACE);
+        for (name, held, serving, closed) in closing {
+            if within(self.ground.runtimes.control(), left(end), closed)
+                .await
+                .is_some()
+            {
+                tracing::info!(plugin = %name, "{name} is stopped");
+            } else {
+                let held = serving
+                    .upgrade()
+                    .map_or(held, |serving| serving.outstanding());
+                tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held} left");
             }
         }
     }
 
-    async fn stop_one(
-        &self,
-        name: &str,
-        serving: Arc<Serving>,
-        agents: &[AgentId],
-        closed: oneshot::Receiver<()>,
-        end: Instant,
-    ) -> Option<String> {
-        let control = self.ground.runtimes.control();
-        let left = || end.saturating_duration_since(Instant::now());
-        let _ = self.router.replace_agents(agents, Vec::new());
-        let errors = serving.stop(left()).await;
-        for error in &errors {
-            tracing::warn!(plugin = %name, "{name}: {error}");
+    fn set_stopped(&self, name: &str, reason: Option<String>) {
+        let mut entries = lock(&self.entries);
+        let mut mine = entries
+            .iter_mut()
+            .filter(|entry| entry.name == name && entry.state == PluginState::Running);
+        if let Some(entry) = mine.next() {
+            entry.state = PluginState::Stopped;
+            entry.reason = reason;
         }
-        let outstanding = Arc::downgrade(&serving);
-        let held = serving.outstanding();
-        drop(serving);
-        let grace = left().min(CLOSE_GRACE);
-        if within(control, grace, closed).await.is_some() {
-            tracing::info!(plugin = %name, "{name} is stopped");
-        } else {
-            let held = outstanding
-                .upgrade()
-                .map_or(held, |serving| serving.outstanding());
-            tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held} left");
+    }
+
+    /// Drops every instance, the last to serve first, without its cleanup: for a host that goes without a shutdown.
+    pub(crate) fn abandon(&self) {
+        let running = std::mem::take(&mut *lock(&self.running));
+        for Running {
+            name,
+            serving,
+            agents,
+            ..
+        } in running.into_iter().rev()
+        {
+            tracing::warn!(plugin = %name, "{name} is dropped without its cleanup: its host was not shut down");
+            // The router outlives its host, since plugins hold it; through its agents it would keep the instances.
+            let _ = self.router.replace_agents(&agents, Vec::new());
+            let (done, dropped) = mpsc::channel();
+            // The author's `Drop`, which may block.
+            self.ground.runtimes.workers().spawn_blocking(move || {
+                drop(serving);
+                let _ = done.send(());
+            });
+            let _ = dropped.recv_timeout(CLOSE_GRACE);
         }
-        errors.first().map(ToString::to_string)
     }
 
     pub(crate) fn status(&self) -> Vec<PluginStatus> {
-        lock(&self.entries).clone()
+        let mut entries = lock(&self.entries).clone();
+        for plugin in lock(&self.running).iter() {
+            let Some((reason, all)) = plugin.serving.trouble() else {
+                continue;
+            };
+            let mut mine = entries
+                .iter_mut()
+                .filter(|entry| entry.name == plugin.name && entry.state == PluginState::Running);
+            if let Some(entry) = mine.next() {
+                entry.reason = Some(reason);
+                if all {
+                    entry.state = PluginState::Failed;
+                }
+            }
+        }
+        entries
+    }
+
+    /// Tells each plugin the level of the log as it is now.
+    pub(crate) fn set_log_level(&self) {
+        let level = self.ground.services.max_log_level();
+        let serving: Vec<Arc<Serving>> = lock(&self.running)
+            .iter()
+            .map(|plugin| Arc::clone(&plugin.serving))
+            .collect();
+        for plugin in serving {
+            plugin.set_log_level(level);
+        }
     }
 }
 
-/// How long a host waits for a plugin's own runtime to end, once its instances are gone.
+/// How long each plugin may take to clean up, whatever the others did with the time.
+const LEAST: Duration = Duration::from_millis(250);
+
+/// How long a host waits for the plugins' own runtimes to end, once their instances are gone.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
 fn rejected(rejected: &Rejected) -> PluginStatus {

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::HostError;
 
-/// A handler that never returns takes its worker with it, so there are a few more than cores.
-const MIN_WORKERS: usize = 4;
+/// Each thread that may block is bounded where it is asked for; tokio's own bound would let plugins that hang starve all others.
+const MOST_BLOCKING_THREADS: usize = 1 << 16;
 
 #[derive(Debug)]
 pub(crate) struct Runtimes {
@@ -27,13 +27,7 @@ pub(crate) struct Runtimes {
 impl Runtimes {
     pub(crate) fn start() -> Result<Self, HostError> {
         let failed = |what| move |source: io::Error| HostError::Start { what, source };
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let workers = Builder::new_multi_thread()
-            .worker_threads(cores.max(MIN_WORKERS))
-            .thread_name("agentsys-worker")
-            .enable_all()
-            .build()
-            .map_err(failed("workers"))?;
+        // First what can be thrown away in an async context: a multi-threaded runtime cannot.
         let control = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -48,6 +42,18 @@ impl Runtimes {
                 control.shutdown_background();
             })
             .map_err(failed("control thread"))?;
+        let workers = Builder::new_multi_thread()
+            .thread_name("agentsys-worker")
+            .max_blocking_threads(MOST_BLOCKING_THREADS)
+            .enable_all()
+            .build();
+        let workers = workers.map_err(|source| {
+            end_control.cancel();
+            HostError::Start {
+                what: "workers",
+                source,
+            }
+        })?;
         Ok(Self {
             control: handle,
             end_control,

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentsys_loader::{
-    Candidate, CopyStore, Failure, Generation, Instance, Invoked, Mode, Outcome, RouteRecord,
-    Services, Source, failure_kind, read_and_inspect,
+    Candidate, CopyStore, Failure, Generation, Instance, Invoked, LeaseKind, Mode, Outcome,
+    RouteRecord, Services, Source, failure_kind, read_and_inspect,
 };
 use agentsys_router::{Agent, AgentInfo};
 use bytes::Bytes;
@@ -101,6 +101,16 @@ fn open(
 ) -> Result<(Generation, Vec<RouteRecord>), PluginError> {
     // Read again, and copied from these very bytes: what is opened is what was inspected.
     let (inspected, bytes) = read_and_inspect(path)?;
+    if *inspected.metadata.plugin.name != *plugin {
+        let reason = format!(
+            "it held plugin {plugin} a moment ago, and now {}",
+            inspected.metadata.plugin.name
+        );
+        return Err(PluginError::Changed {
+            path: path.to_owned(),
+            reason,
+        });
+    }
     let copy = copies.copy(&bytes, &inspected.content_hash)?;
     let source = Source {
         path,
@@ -195,41 +205,86 @@ impl Serving {
         agents
     }
 
+    /// An instance that can be called now, and its place.
+    pub(crate) fn another(&self) -> Option<(Arc<Slot>, Arc<Instance>)> {
+        let ready = |slot: &Arc<Slot>| Some((Arc::clone(slot), slot.get_full()?));
+        self.slots.iter().find_map(ready)
+    }
+
+    /// Why calls are refused, and whether all of them are.
+    pub(crate) fn trouble(&self) -> Option<(String, bool)> {
+        let failures: Vec<Failure> = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.failure())
+            .collect();
+        let first = failures.first()?;
+        Some((first.message.clone(), failures.len() == self.slots.len()))
+    }
+
     /// Puts a fresh instance into the place of a poisoned one, and destroys that when its calls have ended.
     pub(crate) fn replace_poisoned(
         self: &Arc<Self>,
         slot: Arc<Slot>,
         poisoned: Arc<Instance>,
+        mut delay: Duration,
         why: &Failure,
     ) {
-        tracing::warn!(plugin = %self.name, "an instance panicked and is being replaced: {}", why.message);
+        tracing::warn!(plugin = %self.name, "{}: an instance is replaced, since {}", self.name, why.message);
         let this = Arc::downgrade(self);
         let workers = self.runtimes.workers().clone();
-        self.runtimes.workers().spawn(async move {
+        // On the control runtime, since this only waits; the plugin's own code runs on threads of its own.
+        self.runtimes.control().spawn(async move {
             // Not cleaned up: nobody knows what state it is in. Its `Drop` still runs, with its last call.
             workers.spawn_blocking(move || drop(poisoned));
-            let Some(this) = Weak::upgrade(&this) else { return };
-            let fresh = instance(&this.generation, &this.options, &this.runtimes).await;
-            let fresh = fresh.map_err(|error| {
-                tracing::error!(plugin = %this.name, "no fresh instance can take the place of one that panicked: {error}");
-                let message = format!("the plugin panicked, and no fresh instance could take its place: {error}");
-                Failure::new(failure_kind::UNAVAILABLE, message)
-            });
-            if let Some(unwanted) = slot.fill(fresh) {
-                workers.spawn_blocking(move || drop(unwanted));
+            loop {
+                tokio::time::sleep(delay).await;
+                let Some(this) = Weak::upgrade(&this) else {
+                    return;
+                };
+                match instance(&this.generation, &this.options, &this.runtimes).await {
+                    Ok(fresh) => {
+                        if let Some(unwanted) = slot.fill(fresh) {
+                            workers.spawn_blocking(move || drop(unwanted));
+                        }
+                        return;
+                    }
+                    Err(error) => match slot.fail(this.unavailable(&error)) {
+                        Some(next) => delay = next,
+                        None => return,
+                    },
+                }
             }
         });
     }
 
-    /// Cleans every instance up and destroys it, each within the cleanup's time and all within `limit`. What does not
+    fn unavailable(&self, error: &PluginError) -> Failure {
+        let name = &self.name;
+        tracing::error!(plugin = %name, "{name}: no fresh instance can take the place of one that panicked: {error}");
+        let message =
+            format!("{name} panicked, and no fresh instance can take its place yet: {error}");
+        let failure = Failure::new(failure_kind::UNAVAILABLE, message);
+        Failure {
+            retryable: true,
+            ..failure
+        }
+    }
+
+    /// Cleans every instance up and destroys it, each step within the cleanup's time, all within `limit`. What does not
     /// end in time is left behind and logged.
     pub(crate) async fn stop(&self, limit: Duration) -> Vec<PluginError> {
-        let stopping = self.slots.iter().filter_map(|slot| slot.empty()).map(|instance| async {
-            let limit = limit.min(self.options.cleanup_timeout);
-            let workers = self.runtimes.workers();
+        let end = Instant::now() + limit;
+        let left = || {
+            let left = end.saturating_duration_since(Instant::now());
+            left.min(self.options.cleanup_timeout)
+        };
+        let instances = self.slots.iter().filter_map(|slot| slot.empty());
+        let stopping = instances.map(|instance| async {
+            let (control, workers) = (self.runtimes.control(), self.runtimes.workers());
+            let limit = left();
             let cleaning = Arc::clone(&instance);
             let cleaning = on_own_thread(workers, || async move { outcome(cleaning.cleanup()).await });
-            let result = match within(self.runtimes.control(), limit, cleaning).await {
+            let result = match within(control, limit, cleaning).await {
                 Some(Ok(Ok(_))) => Ok(()),
                 Some(Ok(Err(failure))) => Err(PluginError::Cleanup(failure)),
                 Some(Err(lost)) => Err(PluginError::Internal(lost)),
@@ -237,9 +292,8 @@ impl Serving {
             };
             // The author's `Drop`, which may block.
             let dropping = workers.spawn_blocking(move || drop(instance));
-            let dropped = within(self.runtimes.control(), limit, dropping).await;
-            if dropped.is_none() {
-                tracing::warn!(plugin = %self.name, "dropping an instance takes longer than {limit:?}; the host does not wait");
+            if within(control, left(), dropping).await.is_none() {
+                tracing::warn!(plugin = %self.name, "{}: dropping an instance takes too long; the host does not wait", self.name);
             }
             result
         });
@@ -250,11 +304,15 @@ impl Serving {
     /// What still keeps the generation open, for a log.
     pub(crate) fn outstanding(&self) -> String {
         let kinds = self.generation.outstanding();
-        kinds
-            .iter()
+        let others = kinds.iter().filter(|(kind, _)| *kind != LeaseKind::Host);
+        others
             .map(|(kind, count)| format!("{count} {kind}"))
             .collect::<Vec<_>>()
             .join(", ")
+    }
+
+    pub(crate) fn set_log_level(&self, level: u32) {
+        self.generation.set_log_level(level);
     }
 
     pub(crate) fn number(&self) -> u64 {

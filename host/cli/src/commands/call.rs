@@ -23,7 +23,7 @@ pub(crate) async fn call(args: Call) -> Result<(), Failure> {
     } else {
         let host = own_host(&args.plugins, &args.state.state_dir).await?;
         let payload = Payload::new(bytes, content_type);
-        let answer = serve::call(&host, args.route.clone(), payload, args.timeout);
+        let answer = serve::call(&host, &args.route, payload, args.timeout);
         let answer = waiting(&format!("waiting for {}", args.route), answer).await;
         host.shutdown().await;
         answer

@@ -49,7 +49,11 @@ fn describe(inspected: &Inspected) -> String {
     line("offers", &plugin.capabilities.join(", "));
     let routes = &inspected.metadata.routes;
     line("routes", &count(routes.len(), "route"));
-    let width = routes.iter().map(|route| route.name.len()).max().unwrap_or(0);
+    let width = routes
+        .iter()
+        .map(|route| route.name.len())
+        .max()
+        .unwrap_or(0);
     for route in routes {
         let description = plain(&route.description).replace('\n', " ");
         let _ = writeln!(text, "    {:<width$}  {description}", route.name);

@@ -6,7 +6,6 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Run;
 use crate::control::{ControlServer, ServerLimits};
 use crate::exit::Failure;
-use crate::text::count;
 
 use super::{serve, with_dirs, write_out};
 
@@ -39,11 +38,8 @@ pub(crate) async fn run(args: Run) -> Result<(), Failure> {
         .iter()
         .filter(|plugin| plugin.state == PluginState::Running)
         .count();
-    let ready = format!(
-        "ready: {}, {}\n",
-        count(running, "plugin"),
-        count(host.routes().len(), "route")
-    );
+    // Always in the plural: programs read this line.
+    let ready = format!("ready: {running} plugins, {} routes\n", host.routes().len());
     write_out(ready.as_bytes())?;
 
     let signal = signals.next().await;

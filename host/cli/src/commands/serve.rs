@@ -1,26 +1,20 @@
 //! What a running host answers on its control socket.
 //!
-//! The socket is served on the control runtime, where no plugin code runs. Calls run on the workers, and are given up
-//! here a moment after their own time is over, since a worker that a plugin never gives back cannot say so itself.
+//! The socket is served on the control runtime, where no plugin code runs; each call runs on a thread of its own.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
-use agentsys_host::{ContentType, ErrorKind, Host, Payload, TaskError, TaskOptions};
+use agentsys_host::{ContentType, Host, Payload, TaskError, TaskOptions};
 use bytes::Bytes;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::Instant;
 
 use crate::control::{Request, Response};
 
-/// How long after a task's time its worker may take to say that it is over.
-const GRACE: Duration = Duration::from_secs(1);
+type Answer = Pin<Box<dyn Future<Output = (Response, Bytes)> + Send>>;
 
-pub(super) fn handler(
-    host: &Host,
-) -> impl Fn(Request, Bytes) -> std::pin::Pin<Box<dyn Future<Output = (Response, Bytes)> + Send>>
-+ Send
-+ Sync
-+ 'static {
+pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send + Sync + 'static {
     let host = host.clone();
     move |request, body| {
         let host = host.clone();
@@ -32,7 +26,7 @@ pub(super) fn handler(
                     timeout,
                 } => {
                     let data = Payload::new(body, ContentType::new(&content_type));
-                    reply(call(&host, route, data, timeout).await)
+                    reply(call(&host, &route, data, timeout).await)
                 }
                 Request::Plugins => (Response::Plugins(json(&host.plugins())), Bytes::new()),
                 Request::Routes => (Response::Routes(json(&host.routes())), Bytes::new()),
@@ -41,60 +35,32 @@ pub(super) fn handler(
     }
 }
 
-/// Routes a task on the workers.
+/// Routes a task; `timeout` may shorten its time.
 pub(super) async fn call(
     host: &Host,
-    route: String,
+    route: &str,
     data: Payload,
     timeout: Option<Duration>,
 ) -> Result<Payload, TaskError> {
-    let limit = host.router().policy(&route).map(|policy| policy.timeout);
-    let limit = match (limit, timeout) {
-        (Some(policy), Some(asked)) => policy.min(asked),
-        (policy, asked) => policy.or(asked).unwrap_or_default(),
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let options = match deadline {
+        Some(deadline) => TaskOptions::default().deadline(deadline),
+        None => TaskOptions::default(),
     };
-    let mut options = TaskOptions::default();
-    if let Some(deadline) =
-        timeout.and_then(|timeout| tokio::time::Instant::now().checked_add(timeout))
-    {
-        options = options.deadline(deadline);
-    }
-    let (router, name) = (host.router().clone(), route.clone());
-    let task = host
-        .workers()
-        .spawn(async move { router.route_task_with(&name, data, options).await });
-    match tokio::time::timeout(limit.saturating_add(GRACE), AbortOnDropHandle::new(task)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(lost)) => Err(TaskError::new(
-            ErrorKind::Internal,
-            format!("the task was lost: {lost}"),
-        )),
-        Err(_) => {
-            let message = format!(
-                "no answer from route `{route}` within {limit:?}; a handler does not return"
-            );
-            Err(TaskError::new(ErrorKind::Timeout, message).with_route(route))
-        }
-    }
+    host.route_apart(route, data, options).await
 }
 
 fn reply(answer: Result<Payload, TaskError>) -> (Response, Bytes) {
     match answer {
         Ok(payload) => {
             let (bytes, content_type) = payload.into_parts();
-            (
-                Response::Reply {
-                    content_type: content_type.to_string(),
-                },
-                bytes,
-            )
+            let content_type = content_type.to_string();
+            (Response::Reply { content_type }, bytes)
         }
-        Err(error) => (
-            Response::Failed {
-                error: (&error).into(),
-            },
-            Bytes::new(),
-        ),
+        Err(error) => {
+            let error = (&error).into();
+            (Response::Failed { error }, Bytes::new())
+        }
     }
 }
 

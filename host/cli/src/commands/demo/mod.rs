@@ -49,9 +49,15 @@ struct Routed {
 /// The penguins with every value known, heaviest first; then what their columns hold.
 async fn route(host: &Host) -> Result<Routed, Failure> {
     let plugins = host.plugins();
-    if let Some(plugin) = plugins.iter().find(|plugin| plugin.state != PluginState::Running) {
+    if let Some(plugin) = plugins
+        .iter()
+        .find(|plugin| plugin.state != PluginState::Running)
+    {
         let reason = plugin.reason.as_deref().unwrap_or("no reason is known");
-        return Err(Failure::new(format!("{} does not run: {reason}", plugin.name)));
+        return Err(Failure::new(format!(
+            "{} does not run: {reason}",
+            plugin.name
+        )));
     }
     let request = json!({
         "table": PENGUINS,
@@ -71,7 +77,7 @@ async fn route(host: &Host) -> Result<Routed, Failure> {
 }
 
 async fn call(host: &Host, route: &str, data: Payload) -> Result<Payload, Failure> {
-    let answer = serve::call(host, route.to_owned(), data, None);
+    let answer = serve::call(host, route, data, None);
     let answer = waiting(&format!("waiting for {route}"), answer).await;
     Ok(answer.map_err(|error| WireError::from(&error))?)
 }

@@ -16,9 +16,11 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::error::ControlError;
+use super::frame::FrameLimits;
+use super::lock::StateLock;
 use super::{
-    ClientError, ControlClient, ControlError, ControlServer, Request, Response, ServerLimits,
-    StateLock, WireError, frame::FrameLimits,
+    ClientError, ControlClient, ControlServer, Request, Response, ServerLimits, WireError,
 };
 
 /// A server with a handler, in a task of its own.
