@@ -1,16 +1,17 @@
 //! The calls that are compared, each with the same bytes.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agentsys_host::Payload;
 use agentsys_loader::{Data, Invoked};
 use bytes::Bytes;
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::target::{Copy, NoTask, Target, View};
@@ -19,19 +20,47 @@ use crate::target::{Copy, NoTask, Target, View};
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_CONCURRENT: usize = 10;
 
+/// So many inputs are made before the clock runs, and so many answers dropped after it: neither is part of a call.
+/// They fit into the processor's caches.
+const BATCH: BatchSize = BatchSize::NumIterations(256);
+
 /// The rows of the table: the name in criterion's files, and the name for readers.
 pub(crate) const ROWS: [(&str, &str); 11] = [
-    ("raw_copy", "C call through `libloading`, copies the input to the caller's buffer"),
-    ("raw_view", "C call through `libloading`, answers pointer and length"),
-    ("bytes", "clone and drop of the input, which every row below contains"),
+    (
+        "raw_copy",
+        "C call through `libloading`, copies the input to the caller's buffer",
+    ),
+    (
+        "raw_view",
+        "C call through `libloading`, answers pointer and length",
+    ),
+    (
+        "bytes",
+        "clone and drop of the input, which every row below contains",
+    ),
     ("seam_echo", "bare seam, plain handler, answers its input"),
-    ("seam_fresh", "bare seam, plain handler, answers a copy in its own memory"),
+    (
+        "seam_fresh",
+        "bare seam, plain handler, answers a copy in its own memory",
+    ),
     ("seam_address", "bare seam, plain handler, answers 8 bytes"),
-    ("seam_async", "bare seam, async handler, answers its input at its first poll"),
-    ("routed_closure", "routed, host's own closure, answers its input"),
+    (
+        "seam_async",
+        "bare seam, async handler, answers its input at its first poll",
+    ),
+    (
+        "routed_closure",
+        "routed, host's own closure, answers its input",
+    ),
     ("routed_echo", "routed, plain handler, answers its input"),
-    ("routed_async", "routed, async handler, answers its input at its first poll"),
-    ("tower", "`tower`: timeout and concurrency limit round a plain function"),
+    (
+        "routed_async",
+        "routed, async handler, answers its input at its first poll",
+    ),
+    (
+        "tower",
+        "`tower`: timeout and concurrency limit round a plain function",
+    ),
 ];
 
 /// Measures all rows at one size.
@@ -49,8 +78,14 @@ pub(crate) fn measure(criterion: &mut Criterion, target: &Target, size: usize) {
 fn raw(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Bytes) {
     // SAFETY: the fixture's functions have these types.
     let (copy, view) = unsafe {
-        let copy = target.library.get::<Copy>(b"bench_copy\0").expect("the fixture's function");
-        let view = target.library.get::<View>(b"bench_view\0").expect("the fixture's function");
+        let copy = target
+            .library
+            .get::<Copy>(b"bench_copy\0")
+            .expect("the fixture's function");
+        let view = target
+            .library
+            .get::<View>(b"bench_view\0")
+            .expect("the fixture's function");
         (*copy, *view)
     };
     let mut output = vec![0_u8; input.len()];
@@ -73,40 +108,31 @@ fn raw(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Bytes)
 
 fn bare(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Bytes) {
     let instance = &target.instance;
-    let mut bench = |row, route, expected: usize| {
+    let mut bench = |row, route| {
         let handler = target.handler(route);
-        group.bench_function(id(row, input), |b| {
-            b.iter(|| {
-                let data = Data { bytes: black_box(input).clone(), content_type: Cow::Borrowed("") };
-                match instance.invoke(handler, &NoTask, data, Some(Waker::noop())) {
-                    Invoked::Ready(Ok(answer)) if answer.bytes.len() == expected => answer,
-                    other => panic!("another answer: {other:?}"),
-                }
-            });
-        });
+        let make = || Data {
+            bytes: input.clone(),
+            content_type: Cow::Borrowed("application/octet-stream"),
+        };
+        let call = |data| match instance.invoke(handler, &NoTask, data, Some(Waker::noop())) {
+            Invoked::Ready(Ok(answer)) => _ = black_box(answer.bytes.as_ptr()),
+            other => panic!("no answer: {other:?}"),
+        };
+        group.bench_function(id(row, input), |b| b.iter_batched(make, call, BATCH));
     };
-    bench("seam_echo", "bench_echo", input.len());
-    bench("seam_fresh", "bench_fresh", input.len());
-    bench("seam_address", "bench_address", size_of::<usize>());
-    bench("seam_async", "bench_echo_async", input.len());
+    bench("seam_echo", "bench_echo");
+    bench("seam_fresh", "bench_fresh");
+    bench("seam_address", "bench_address");
+    bench("seam_async", "bench_echo_async");
 }
 
 fn routed(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Bytes) {
     let router = target.host.router();
     let mut bench = |row, route| {
+        let make = || Payload::from(input.clone());
+        let call = async |data| router.route_task(route, data).await.expect("an answer");
         group.bench_function(id(row, input), |b| {
-            // Entered once a sample: a caller is inside a runtime anyway.
-            b.iter_custom(|times| {
-                target.runtime.block_on(async {
-                    let begun = Instant::now();
-                    for _ in 0..times {
-                        let data = Payload::from(black_box(input).clone());
-                        let answer = router.route_task(route, data).await.expect("an answer");
-                        assert_eq!(black_box(answer).bytes().len(), input.len());
-                    }
-                    begun.elapsed()
-                })
-            });
+            b.to_async(&target.runtime).iter_batched(make, call, BATCH)
         });
     };
     bench("routed_closure", "closure");
@@ -115,23 +141,24 @@ fn routed(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Byt
 }
 
 fn tower(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Bytes) {
-    let mut service = ServiceBuilder::new()
+    let service = ServiceBuilder::new()
         .concurrency_limit(MAX_CONCURRENT)
         .timeout(TIMEOUT)
         .service_fn(|data: Bytes| std::future::ready(Ok::<_, Infallible>(data)));
     group.bench_function(id("tower", input), |b| {
-        b.iter_custom(|times| {
-            target.runtime.block_on(async {
-                let begun = Instant::now();
-                for _ in 0..times {
-                    let data = black_box(input).clone();
-                    let ready = service.ready().await.expect("a place");
-                    let answer = ready.call(data).await.expect("an answer");
-                    assert_eq!(black_box(answer).len(), input.len());
-                }
-                begun.elapsed()
-            })
-        });
+        let service = RefCell::new(service.clone());
+        let call = async |data| {
+            let mut service = service.borrow_mut();
+            service
+                .ready()
+                .await
+                .expect("a place")
+                .call(data)
+                .await
+                .expect("an answer")
+        };
+        b.to_async(&target.runtime)
+            .iter_batched(|| input.clone(), call, BATCH);
     });
 }
 

@@ -6,11 +6,20 @@ use crate::rows::ROWS;
 
 /// Prints the table. Rows that this run left out show what an earlier run found; those never measured, nothing.
 pub(crate) fn print(sizes: &[usize]) {
-    let heads: Vec<String> = sizes.iter().map(|size| format!(" {} |", human(*size))).collect();
-    println!("\nMedians in ns, and how many times the C call that copies:\n\n| a call |{}", heads.concat());
+    let heads: Vec<String> = sizes
+        .iter()
+        .map(|size| format!(" {} |", human(*size)))
+        .collect();
+    println!(
+        "\nMedians in ns, and how many times the C call that copies:\n\n| a call |{}",
+        heads.concat()
+    );
     println!("|---|{}", "--:|".repeat(sizes.len()));
     for (row, what) in ROWS {
-        let cells: Vec<String> = sizes.iter().map(|size| format!(" {} |", cell(row, *size))).collect();
+        let cells: Vec<String> = sizes
+            .iter()
+            .map(|size| format!(" {} |", cell(row, *size)))
+            .collect();
         println!("| {what} |{}", cells.concat());
     }
 }
@@ -23,11 +32,19 @@ fn cell(row: &str, size: usize) -> String {
 }
 
 fn digits(number: f64) -> String {
-    if number < 100.0 { format!("{number:.1}") } else { format!("{number:.0}") }
+    if number < 100.0 {
+        format!("{number:.1}")
+    } else {
+        format!("{number:.0}")
+    }
 }
 
 fn median(row: &str, size: usize) -> Option<f64> {
-    let path = criterion_home()?.join("seam").join(row).join(size.to_string()).join("new/estimates.json");
+    let path = criterion_home()?
+        .join("seam")
+        .join(row)
+        .join(size.to_string())
+        .join("new/estimates.json");
     let estimates = std::fs::read(path).ok()?;
     let estimates: serde_json::Value = serde_json::from_slice(&estimates).ok()?;
     estimates["median"]["point_estimate"].as_f64()
@@ -40,7 +57,10 @@ fn criterion_home() -> Option<PathBuf> {
     }
     let program = std::env::current_exe().ok()?;
     // target/release/deps/seam-…
-    program.ancestors().nth(3).map(|target| target.join("criterion"))
+    program
+        .ancestors()
+        .nth(3)
+        .map(|target| target.join("criterion"))
 }
 
 fn human(size: usize) -> String {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use agentsys_host::{Host, Payload, agent_fn_sync};
 use agentsys_loader::{
-    CopyStore, Data, Generation, Instance, Invoked, LogLine, Routed, Services, SharedTask, Source, Task,
-    read_and_inspect,
+    CopyStore, Data, Generation, Instance, Invoked, LogLine, Routed, Services, SharedTask, Source,
+    Task, read_and_inspect,
 };
 use bytes::Bytes;
 use libloading::Library;
@@ -41,7 +41,10 @@ impl Target {
         let dir = TempDir::new().expect("a temporary directory");
         // SAFETY: a library of our own, which runs nothing when it is opened.
         let library = unsafe { Library::new(&file) }.expect("the fixture opens");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
 
         let generation = generation(&file, &dir.path().join("bare"));
         let instance = Instance::create(&generation).expect("an instance");
@@ -55,19 +58,41 @@ impl Target {
 
         let plugins = dir.path().join("plugins");
         std::fs::create_dir(&plugins).expect("a plugin directory");
-        std::fs::copy(&file, plugins.join(file.file_name().expect("a file's name"))).expect("a copy");
-        let host = Host::builder().plugin_dir(plugins).state_dir(dir.path().join("host")).build();
+        std::fs::copy(
+            &file,
+            plugins.join(file.file_name().expect("a file's name")),
+        )
+        .expect("a copy");
+        let host = Host::builder()
+            .plugin_dir(plugins)
+            .state_dir(dir.path().join("host"))
+            .build();
         let host = runtime.block_on(host).expect("a host");
-        let closure = agent_fn_sync("closure", "Answers with its input.", |_: &_, data: Payload| Ok(data));
-        host.router().register_agent("closure", Arc::new(closure)).expect("a route");
-        Self { library, instance, host, runtime, generation, _dir: dir }
+        let closure = agent_fn_sync(
+            "closure",
+            "Answers with its input.",
+            |_: &_, data: Payload| Ok(data),
+        );
+        host.router()
+            .register_agent("closure", Arc::new(closure))
+            .expect("a route");
+        Self {
+            library,
+            instance,
+            host,
+            runtime,
+            generation,
+            _dir: dir,
+        }
     }
 
     /// The number of a route's handler.
     pub(crate) fn handler(&self, route: &str) -> u32 {
         let handlers = &self.generation.description().handlers;
         let at = handlers.iter().position(|handler| handler.route == route);
-        at.expect("the fixture has the route").try_into().expect("few handlers")
+        at.expect("the fixture has the route")
+            .try_into()
+            .expect("few handlers")
     }
 
     pub(crate) fn close(self) {
@@ -78,15 +103,30 @@ impl Target {
 fn generation(file: &Path, state: &Path) -> Generation {
     let (inspected, bytes) = read_and_inspect(file).expect("a plugin");
     let copies = CopyStore::open(state).expect("a state directory");
-    let copy = copies.copy(&bytes, &inspected.content_hash).expect("a private copy");
-    let source = Source { path: file, inspected: &inspected, copy, plugin: "bench-target".into(), number: 1 };
+    let copy = copies
+        .copy(&bytes, &inspected.content_hash)
+        .expect("a private copy");
+    let source = Source {
+        path: file,
+        inspected: &inspected,
+        copy,
+        plugin: "bench-target".into(),
+        number: 1,
+    };
     Generation::open(source, Arc::new(NoServices), || ()).expect("a generation")
 }
 
 /// Builds the fixture as users build plugins, and names its file. `cargo bench` builds no examples.
 fn build() -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", env!("CARGO_PKG_NAME"), "--example", "bench_target"])
+        .args([
+            "build",
+            "--release",
+            "--package",
+            env!("CARGO_PKG_NAME"),
+            "--example",
+            "bench_target",
+        ])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(std::process::Stdio::inherit())
@@ -137,7 +177,13 @@ impl Services for NoServices {
 
     fn log(&self, _line: LogLine<'_>) {}
 
-    fn route_task(&self, _plugin: &str, _parent: Option<&dyn Task>, _route: &str, data: Data) -> Routed {
+    fn route_task(
+        &self,
+        _plugin: &str,
+        _parent: Option<&dyn Task>,
+        _route: &str,
+        data: Data,
+    ) -> Routed {
         Box::pin(async { Ok(data.into_payload()) })
     }
 }
