@@ -1,5 +1,8 @@
 //! Initialize, clean up, drop: each within its time, whatever the plugin does; one plugin's failure is no other's.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use agentsys_host::{PluginOptions, PluginState};
@@ -294,4 +297,23 @@ async fn a_shutdown_right_after_a_panic_leaves_no_instance_behind() {
         assert_eq!(count("initialized"), count("dropped"), "{lines:?}");
         assert!(host.place.copies().is_empty());
     }
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+#[tokio::test]
+async fn every_caller_of_shutdown_waits_for_the_same_one() {
+    let host = Setup::with(&["steps"]).journal("steps").start().await;
+    let (mut first, mut second) = (Box::pin(host.shutdown()), Box::pin(host.shutdown()));
+    // One that does not wait changes nothing.
+    assert!(poll_once(first.as_mut()).await.is_pending());
+    drop(first);
+    second.as_mut().await;
+    let steps = ["steps initialized", "steps cleaned up", "steps dropped"];
+    assert_eq!(host.place.journal().lines(), steps);
+    host.shutdown().await;
+    assert_eq!(host.place.journal().lines(), steps);
+    assert_eq!(host.status("steps").state, PluginState::Stopped);
 }

@@ -224,3 +224,13 @@ fn a_plugin_that_would_abort_where_it_panics_does_not_build() {
     let line = "a plugin is built with panic = \"unwind\": an abort would end the host with it";
     assert!(errors.contains(line), "{errors}");
 }
+
+#[tokio::test]
+async fn an_instance_that_panics_when_nobody_waits_any_more_is_replaced_too() {
+    let host = host().await;
+    let caller = host.call("panics_when_cancelled", "");
+    let gone = tokio::time::timeout(Duration::from_millis(50), caller).await;
+    assert!(gone.is_err(), "it goes on until its caller is gone");
+    let replaced = async { while host.call("instance", "").await.unwrap() != "2" {} };
+    tokio::time::timeout(PATIENCE, replaced).await.unwrap();
+}

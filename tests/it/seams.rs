@@ -24,6 +24,15 @@ async fn a_library_without_a_root_module_is_refused() {
 }
 
 #[tokio::test]
+async fn a_library_that_is_refused_after_its_constructors_ran_costs_one_line() {
+    assert_eq!(
+        refused("leaves_a_key").await,
+        "DIR/libleaves_a_key.so: has no root module: it carries a plugin's records, but not its entry; \
+         build it with #[plugin] of agentsys-plugin"
+    );
+}
+
+#[tokio::test]
 async fn another_abi_stable_is_refused() {
     assert_eq!(
         refused("other_abi_stable").await,

@@ -1,11 +1,10 @@
 //! The calls that are compared, each with the same bytes.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentsys_host::Payload;
 use agentsys_loader::{Data, Invoked};
@@ -20,46 +19,47 @@ use crate::target::{Copy, NoTask, Target, View};
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_CONCURRENT: usize = 10;
 
-/// So many inputs are made before the clock runs, and so many answers dropped after it: neither is part of a call.
-/// They fit into the processor's caches.
-const BATCH: BatchSize = BatchSize::NumIterations(256);
+/// So many inputs are made before the clock runs, since making them is no part of a call. They fit into the processor's
+/// caches. Answers are dropped while it runs.
+const BATCH_LEN: u64 = 256;
+const BATCH: BatchSize = BatchSize::NumIterations(BATCH_LEN);
 
 /// The rows of the table: the name in criterion's files, and the name for readers.
 pub(crate) const ROWS: [(&str, &str); 11] = [
     (
         "raw_copy",
-        "C call through `libloading`, copies the input to the caller's buffer",
+        "C call through `libloading`: copies the input to the caller's buffer",
     ),
     (
         "raw_view",
-        "C call through `libloading`, answers pointer and length",
+        "C call through `libloading`: answers pointer and length",
     ),
-    (
-        "bytes",
-        "clone and drop of the input, which every row below contains",
-    ),
-    ("seam_echo", "bare seam, plain handler, answers its input"),
+    ("bytes", "no call: a clone of the `Bytes`, and its drop"),
+    ("seam_echo", "bare seam, plain handler: answers its input"),
     (
         "seam_fresh",
-        "bare seam, plain handler, answers a copy in its own memory",
+        "bare seam, plain handler: answers a copy in its own memory",
     ),
-    ("seam_address", "bare seam, plain handler, answers 8 bytes"),
+    (
+        "seam_address",
+        "bare seam, plain handler: looks at its input, answers 8 bytes",
+    ),
     (
         "seam_async",
-        "bare seam, async handler, answers its input at its first poll",
+        "bare seam, async handler: answers its input at its first poll",
     ),
     (
         "routed_closure",
-        "routed, host's own closure, answers its input",
+        "routed, a closure of the host's: answers its input",
     ),
-    ("routed_echo", "routed, plain handler, answers its input"),
+    ("routed_echo", "routed, plain handler: answers its input"),
     (
         "routed_async",
-        "routed, async handler, answers its input at its first poll",
+        "routed, async handler: answers its input at its first poll",
     ),
     (
         "tower",
-        "`tower`: timeout and concurrency limit round a plain function",
+        "`tower`, timeout and concurrency limit round a plain function: answers its input",
     ),
 ];
 
@@ -130,9 +130,12 @@ fn routed(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Byt
     let router = target.host.router();
     let mut bench = |row, route| {
         let make = || Payload::from(input.clone());
-        let call = async |data| router.route_task(route, data).await.expect("an answer");
+        let call = async |data| {
+            let answer = router.route_task(route, data).await.expect("an answer");
+            black_box(answer.bytes().as_ptr());
+        };
         group.bench_function(id(row, input), |b| {
-            b.to_async(&target.runtime).iter_batched(make, call, BATCH)
+            b.to_async(&target.runtime).iter_batched(make, call, BATCH);
         });
     };
     bench("routed_closure", "closure");
@@ -146,19 +149,22 @@ fn tower(group: &mut BenchmarkGroup<'_, WallTime>, target: &Target, input: &Byte
         .timeout(TIMEOUT)
         .service_fn(|data: Bytes| std::future::ready(Ok::<_, Infallible>(data)));
     group.bench_function(id("tower", input), |b| {
-        let service = RefCell::new(service.clone());
-        let call = async |data| {
-            let mut service = service.borrow_mut();
-            service
-                .ready()
-                .await
-                .expect("a place")
-                .call(data)
-                .await
-                .expect("an answer")
-        };
-        b.to_async(&target.runtime)
-            .iter_batched(|| input.clone(), call, BATCH);
+        b.to_async(&target.runtime).iter_custom(async |times| {
+            let mut service = service.clone();
+            let mut inputs: Vec<Bytes> = Vec::new();
+            let mut elapsed = Duration::ZERO;
+            for begin in (0..times).step_by(BATCH_LEN as usize) {
+                inputs.extend((begin..times.min(begin + BATCH_LEN)).map(|_| input.clone()));
+                let begun = Instant::now();
+                for data in inputs.drain(..) {
+                    let ready = service.ready().await.expect("a place");
+                    let answer = ready.call(data).await.expect("an answer");
+                    black_box(answer.as_ptr());
+                }
+                elapsed += begun.elapsed();
+            }
+            elapsed
+        });
     });
 }
 

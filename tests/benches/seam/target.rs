@@ -134,12 +134,12 @@ fn build() -> PathBuf {
         .expect("cargo runs");
     assert!(output.status.success(), "the fixture was not built");
     let messages = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
-    let files = messages
+    let mut files = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == "bench_target")
         .filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from));
-    files.last().expect("cargo names the fixture's file")
+    files.next_back().expect("cargo names the fixture's file")
 }
 
 /// The task of each bare call.
