@@ -38,7 +38,7 @@ pub trait Routes: Sized + 'static {
     const HANDLERS: &'static [Handler<Self>];
 }
 
-/// Asks for the handlers of `P`, which may have none; the same device as in [`schema`](crate::schema).
+/// Asks for the handlers of `P`, which may have none; the same device as for schemas.
 pub struct HandlersOf<P>(std::marker::PhantomData<P>);
 
 impl<P> HandlersOf<P> {

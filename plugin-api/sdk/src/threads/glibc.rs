@@ -130,26 +130,20 @@ impl Real {
 }
 
 #[cfg(target_arch = "x86_64")]
-macro_rules! jump {
-    ($name:literal, $operand:literal) => {
-        concat!(
-            ".globl ",
-            $name,
-            "\n.hidden ",
-            $name,
-            "\n.type ",
-            $name,
-            ",@function\n",
-            $name,
-            ":\n jmp {",
-            $operand,
-            "}\n"
-        )
+macro_rules! jump_to {
+    () => {
+        "jmp"
     };
 }
 #[cfg(target_arch = "aarch64")]
-macro_rules! jump {
-    ($name:literal, $operand:literal) => {
+macro_rules! jump_to {
+    () => {
+        "b"
+    };
+}
+/// A hidden function of that name that does nothing but jump.
+macro_rules! hidden {
+    ($name:literal, $target:literal) => {
         concat!(
             ".globl ",
             $name,
@@ -159,8 +153,10 @@ macro_rules! jump {
             $name,
             ",@function\n",
             $name,
-            ":\n b {",
-            $operand,
+            ":\n ",
+            jump_to!(),
+            " {",
+            $target,
             "}\n"
         )
     };
@@ -168,10 +164,10 @@ macro_rules! jump {
 
 std::arch::global_asm!(
     ".pushsection .text.agentsys_threads,\"ax\",@progbits",
-    jump!("__cxa_thread_atexit_impl", "atexit"),
-    jump!("pthread_key_create", "key_create"),
-    jump!("pthread_key_delete", "key_delete"),
-    jump!("pthread_create", "thread_create"),
+    hidden!("__cxa_thread_atexit_impl", "atexit"),
+    hidden!("pthread_key_create", "key_create"),
+    hidden!("pthread_key_delete", "key_delete"),
+    hidden!("pthread_create", "thread_create"),
     ".popsection",
     atexit = sym on_thread_atexit,
     key_create = sym on_key_create,
