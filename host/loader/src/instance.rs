@@ -85,14 +85,14 @@ impl Instance {
         data: Data,
         waker: Option<&Waker>,
     ) -> Invoked {
-        // Here, where the caller's type of task is known to the compiler.
+        // Here, where the compiler knows the caller's type of task.
         let (task_id, hops) = (task.id(), task.hops());
-        self.invoke_for(Slot::borrowed(task), task_id, hops, handler, data, waker)
+        self.invoke_for(&Slot::borrowed(task), task_id, hops, handler, data, waker)
     }
 
     fn invoke_for(
         self: &Arc<Self>,
-        task: Slot,
+        task: &Slot,
         task_id: u64,
         hops: u32,
         handler: u32,

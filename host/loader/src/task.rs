@@ -31,6 +31,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// A slot for the length of a call.
+    #[inline]
     pub(crate) fn borrowed(task: &dyn Task) -> Self {
         let task: *const (dyn Task + '_) = task;
         // SAFETY: only the lifetime's name goes; `RawCall::task` is valid until the call returns, and no longer is this.
@@ -38,6 +39,7 @@ impl Slot {
         Self { task, owner: None }
     }
 
+    #[inline]
     pub(crate) fn as_ptr(&self) -> *const () {
         std::ptr::from_ref(self).cast()
     }

@@ -32,10 +32,10 @@ fn cell(row: &str, size: usize) -> String {
 }
 
 fn digits(number: f64) -> String {
-    if number < 100.0 {
-        format!("{number:.1}")
-    } else {
-        format!("{number:.0}")
+    match number {
+        100.0.. => format!("{number:.0}"),
+        0.095.. => format!("{number:.1}"),
+        _ => "< 0.1".to_owned(),
     }
 }
 
