@@ -1,6 +1,7 @@
 //! The program as a process.
 
 mod answers;
+mod demo;
 mod ends;
 
 use serde_json::Value;

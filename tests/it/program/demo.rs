@@ -1,0 +1,45 @@
+//! The demo: the main job on real data, from a checkout.
+
+use crate::harness::{Ended, Place, agentsys};
+
+#[test]
+fn the_demo_routes_the_penguins_and_says_how_to_go_on() {
+    let place = Place::new();
+    let state = place.state();
+    let output = agentsys(&["demo", "--state-dir"])
+        .arg(&state)
+        .output()
+        .unwrap();
+    let Ended {
+        code,
+        stdout,
+        stderr,
+    } = output.into();
+    assert_eq!(code, Some(0), "{stderr}");
+    // pandas: `penguins.dropna()` has 333 rows, whose body mass has this mean and these quartiles.
+    let mass = stdout
+        .lines()
+        .find(|line| line.starts_with("body_mass_g"))
+        .unwrap();
+    let mass: Vec<&str> = mass.split_whitespace().collect();
+    let pandas = [
+        "333", "0", "4207.06", "805.22", "2700.00", "3550.00", "4050.00", "4775.00", "6300.00",
+    ];
+    assert_eq!(mass[1..], pandas);
+    for told in [
+        "data-agents",
+        "echo",
+        "analyze_data, process_data",
+        "run --plugins",
+        "call analyze_data --file",
+    ] {
+        assert!(stdout.contains(told), "no {told:?} in {stdout}");
+    }
+    for left in [
+        "demo/penguins.csv",
+        "demo/plugins/libecho.so",
+        "demo/plugins/libdata_agents.so",
+    ] {
+        assert!(state.join(left).is_file(), "{left}");
+    }
+}
