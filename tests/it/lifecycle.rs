@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use agentsys_host::{PluginOptions, PluginState};
+use agentsys_host::{ErrorKind, PluginOptions, PluginState, Router};
 use serde_json::json;
 
 use crate::harness::{Place, Setup, TestHost, logged, options};
@@ -284,6 +284,65 @@ async fn instances_are_dropped_also_where_the_host_is_dropped_without_a_shutdown
     drop(host);
     journal.wait_for("steps dropped").await;
     assert_eq!(journal.lines(), ["steps initialized", "steps dropped"]);
+}
+
+#[tokio::test]
+async fn instances_are_dropped_also_where_the_building_of_the_host_is_given_up() {
+    let place = Place::new();
+    let (journal, _place) = (place.journal(), place.clone());
+    place.add("steps");
+    place.add("initialize_awaits");
+    let building = Setup::at(place)
+        .journal("steps")
+        .journal("initialize_awaits");
+    let serves = journal.wait_for("steps initialized");
+    tokio::select! {
+        _ = building.start() => panic!("one of them never gets through `initialize`"),
+        () = serves => {}
+    }
+    journal.wait_for("steps dropped").await;
+}
+
+#[tokio::test]
+async fn a_shutdown_may_have_all_the_time_in_the_world() {
+    let host = Setup::with(&["steps"])
+        .journal("steps")
+        .tune(|builder| {
+            builder
+                .shutdown_timeout(Duration::MAX)
+                .drain_timeout(Duration::MAX)
+        })
+        .start()
+        .await;
+    host.shutdown().await;
+    assert_eq!(host.status("steps").state, PluginState::Stopped);
+    let steps = ["steps initialized", "steps cleaned up", "steps dropped"];
+    assert_eq!(host.place.journal().lines(), steps);
+}
+
+#[tokio::test]
+async fn a_caller_that_outlives_its_host_is_told_so() {
+    let setup = Setup::with(&["misbehaves"]).journal("misbehaves");
+    let host = setup.start().await;
+    let router = host.router().clone();
+    let waiting = router.clone();
+    let caller = tokio::spawn(async move { waiting.route_task("awaits", "").await });
+    while in_flight(&router) == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(host);
+    assert_eq!(
+        caller.await.unwrap().unwrap_err().kind(),
+        ErrorKind::Cancelled
+    );
+    let error = router.route_task("awaits", "").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotRunning);
+}
+
+fn in_flight(router: &Router) -> usize {
+    let routes = router.routes();
+    let agents = routes.iter().flat_map(|route| &route.agents);
+    agents.map(|agent| agent.in_flight).sum()
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ impl HostBuilder {
         self
     }
 
-    /// How long [`Host::shutdown`] waits for tasks under way before it cuts them off. Default 10 s.
+    /// How long [`Host::shutdown`] waits for tasks under way before it cuts them off: at most half of the whole
+    /// shutdown's time. Default 10 s.
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;

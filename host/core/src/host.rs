@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::builder::HostBuilder;
 use crate::plugins::Plugins;
-use crate::runtimes::{Runtimes, on_own_thread, within};
+use crate::runtimes::{Runtimes, after, on_own_thread, within};
 use crate::status::{PluginStatus, RouteStatus};
 
 /// A running host. Cheap to clone; call [`shutdown`](Self::shutdown) when done, so that plugins are cleaned up. When the last clone goes
@@ -111,8 +111,12 @@ impl Host {
             .clone();
         match progress.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(shutdown)) => *shutdown,
-            // The task that shuts down was lost with its runtime: nothing is left to wait for.
-            _ => Shutdown { cut_off: 0 },
+            _ => {
+                tracing::error!(
+                    "the shutdown itself was lost: plugins may not have been cleaned up"
+                );
+                Shutdown { cut_off: 0 }
+            }
         }
     }
 
@@ -134,8 +138,9 @@ const GRACE: Duration = Duration::from_secs(1);
 
 impl Inner {
     async fn stop(&self) -> Shutdown {
-        let end = Instant::now() + self.shutdown_timeout;
-        let drain = self.drain_timeout.min(self.shutdown_timeout);
+        let end = after(self.shutdown_timeout);
+        // What drains must leave time to clean up.
+        let drain = self.drain_timeout.min(self.shutdown_timeout / 2);
         let cut_off = self.router.stop(drain).await;
         if cut_off > 0 {
             tracing::warn!("{cut_off} task(s) did not end within {drain:?} and were cut off");
@@ -143,12 +148,6 @@ impl Inner {
         let left = end.saturating_duration_since(Instant::now());
         self.plugins.stop(left).await;
         Shutdown { cut_off }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.plugins.abandon();
     }
 }
 

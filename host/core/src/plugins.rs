@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::error::PluginError;
 use crate::options::PluginOptions;
-use crate::runtimes::within;
+use crate::runtimes::{after, within};
 use crate::serving::{self, Ground, Serving};
 use crate::status::{PluginState, PluginStatus};
 
@@ -115,7 +115,7 @@ impl Plugins {
 
     /// Stops every plugin, the last to serve first, within `limit` in all.
     pub(crate) async fn stop(&self, limit: Duration) {
-        let end = Instant::now() + limit;
+        let end = after(limit);
         let left = |end: Instant| end.saturating_duration_since(Instant::now());
         let running = std::mem::take(&mut *lock(&self.running));
         let mut remaining = u32::try_from(running.len()).unwrap_or(u32::MAX);
@@ -130,8 +130,9 @@ impl Plugins {
             let _ = self.router.replace_agents(&agents, Vec::new());
             // One that hangs must leave the others a moment of their own.
             remaining -= 1;
-            let reserved = LEAST.saturating_mul(remaining).min(left(end) / 2);
-            let errors = serving.stop(left(end) - reserved).await;
+            let left = left(end);
+            let reserved = LEAST.saturating_mul(remaining).min(left / 2);
+            let errors = serving.stop(left - reserved).await;
             for error in &errors {
                 tracing::warn!(plugin = %name, "{name}: {error}");
             }
@@ -144,7 +145,7 @@ impl Plugins {
             ));
         }
         // After all of them: what keeps one plugin open must not cost another the time for its cleanup.
-        let end = Instant::now() + left(end).min(CLOSE_GRACE);
+        let end = after(left(end).min(CLOSE_GRACE));
         for (name, held, serving, closed) in closing {
             if within(self.ground.runtimes.control(), left(end), closed)
                 .await
@@ -155,7 +156,12 @@ impl Plugins {
                 let held = serving
                     .upgrade()
                     .map_or(held, |serving| serving.outstanding());
-                tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held} left");
+                let held = if held.is_empty() {
+                    "its own runtime or threads do not end".to_owned()
+                } else {
+                    format!("{held} left")
+                };
+                tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held}");
             }
         }
     }
@@ -168,29 +174,6 @@ impl Plugins {
         if let Some(entry) = mine.next() {
             entry.state = PluginState::Stopped;
             entry.reason = reason;
-        }
-    }
-
-    /// Drops every instance, the last to serve first, without its cleanup: for a host that goes without a shutdown.
-    pub(crate) fn abandon(&self) {
-        let running = std::mem::take(&mut *lock(&self.running));
-        for Running {
-            name,
-            serving,
-            agents,
-            ..
-        } in running.into_iter().rev()
-        {
-            tracing::warn!(plugin = %name, "{name} is dropped without its cleanup: its host was not shut down");
-            // The router outlives its host, since plugins hold it; through its agents it would keep the instances.
-            let _ = self.router.replace_agents(&agents, Vec::new());
-            let (done, dropped) = mpsc::channel();
-            // The author's `Drop`, which may block.
-            self.ground.runtimes.workers().spawn_blocking(move || {
-                drop(serving);
-                let _ = done.send(());
-            });
-            let _ = dropped.recv_timeout(CLOSE_GRACE);
         }
     }
 
@@ -222,6 +205,35 @@ impl Plugins {
             .collect();
         for plugin in serving {
             plugin.set_log_level(level);
+        }
+    }
+}
+
+/// Drops every instance, the last to serve first, without its cleanup: for a host that goes without a shutdown, or a build
+/// that is given up.
+impl Drop for Plugins {
+    fn drop(&mut self) {
+        // The router may outlive its host, in an embedder's hands. Its timers do not.
+        self.router.halt();
+        let running = std::mem::take(&mut *lock(&self.running));
+        for Running {
+            name,
+            serving,
+            agents,
+            ..
+        } in running.into_iter().rev()
+        {
+            tracing::warn!(plugin = %name, "{name} is dropped without its cleanup: its host was not shut down");
+            // Through its agents the router would keep the instances.
+            let _ = self.router.replace_agents(&agents, Vec::new());
+            let (done, dropped) = mpsc::channel();
+            // The author's `Drop`, which may block.
+            self.ground.runtimes.workers().spawn_blocking(move || {
+                drop(serving.take_instances());
+                drop(serving);
+                let _ = done.send(());
+            });
+            let _ = dropped.recv_timeout(CLOSE_GRACE);
         }
     }
 }

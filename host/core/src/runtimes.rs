@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,13 @@ impl Drop for Runtimes {
             workers.shutdown_background();
         }
     }
+}
+
+/// The moment after that time; far away for a time that no clock can hold.
+pub(crate) fn after(limit: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or(now + FAR)
 }
 
 /// The future's output, unless `limit` is over first. The control runtime keeps the time.

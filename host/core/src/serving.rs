@@ -16,7 +16,7 @@ use crate::agent::PluginAgent;
 use crate::blocking::BlockingPool;
 use crate::error::PluginError;
 use crate::options::PluginOptions;
-use crate::runtimes::{Runtimes, on_own_thread, within};
+use crate::runtimes::{Runtimes, after, on_own_thread, within};
 use crate::slot::Slot;
 
 /// How many blocking handlers run at once where neither plugin nor config says.
@@ -72,7 +72,7 @@ pub(crate) async fn start(
     let generation = Arc::new(generation);
 
     let mut slots: Vec<Arc<Slot>> = Vec::new();
-    for _ in 0..options.instances {
+    for _ in 0..options.instances.max(1) {
         match instance(&generation, &options, runtimes).await {
             Ok(instance) => slots.push(Arc::new(Slot::new(instance))),
             Err(error) => {
@@ -273,13 +273,12 @@ impl Serving {
     /// Cleans every instance up and destroys it, each step within the cleanup's time, all within `limit`. What does not
     /// end in time is left behind and logged.
     pub(crate) async fn stop(&self, limit: Duration) -> Vec<PluginError> {
-        let end = Instant::now() + limit;
+        let end = after(limit);
         let left = || {
             let left = end.saturating_duration_since(Instant::now());
             left.min(self.options.cleanup_timeout)
         };
-        let instances = self.slots.iter().filter_map(|slot| slot.empty());
-        let stopping = instances.map(|instance| async {
+        let stopping = self.take_instances().into_iter().map(|instance| async {
             let (control, workers) = (self.runtimes.control(), self.runtimes.workers());
             let limit = left();
             let cleaning = Arc::clone(&instance);
@@ -299,6 +298,11 @@ impl Serving {
         });
         let results = futures_util::future::join_all(stopping).await;
         results.into_iter().filter_map(Result::err).collect()
+    }
+
+    /// Takes the instances out of their places, for good.
+    pub(crate) fn take_instances(&self) -> Vec<Arc<Instance>> {
+        self.slots.iter().filter_map(|slot| slot.empty()).collect()
     }
 
     /// What still keeps the generation open, for a log.

@@ -143,7 +143,7 @@ fn open(
     let bound = unsafe { (module.bind())(mapping.raw_host()) };
     if let Some(error) = bound.into_option() {
         let reason = Failure::from(error).message;
-        mapping.remove_copy();
+        mapping.let_go();
         return Err(LoadError::RootModule {
             path: path.to_owned(),
             reason,

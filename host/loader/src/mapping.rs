@@ -110,24 +110,24 @@ impl Mapping {
         self.wakers.revoke();
         // SAFETY: every instance is gone; this is the last call.
         unsafe { (module.close())() };
+        self.let_go();
+    }
+
+    /// Lets go of the host, and removes the private copy; what is mapped of that stays.
+    pub(crate) fn let_go(&self) {
+        // One statement each, so that what is taken is dropped outside of the lock: it may be all that is left of the host.
         let services = self
             .services
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        // Outside the lock: it may be all that is left of the host.
         drop(services);
-        self.remove_copy();
-    }
-
-    /// Removes the private copy; what is mapped of it stays.
-    pub(crate) fn remove_copy(&self) {
-        drop(
-            self.copy
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        let copy = self
+            .copy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(copy);
     }
 
     pub(crate) fn add_key(&self, key: u32, destructor: Option<Destructor>) {

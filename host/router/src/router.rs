@@ -80,6 +80,14 @@ impl Router {
         left
     }
 
+    /// Stops at once, without waiting for anything: for a host that goes without having been stopped. Tasks under way are cut off,
+    /// as at the end of [`stop`](Self::stop).
+    pub fn halt(&self) {
+        if self.shared.lifecycle.drain() {
+            self.shared.lifecycle.finish();
+        }
+    }
+
     /// Puts an agent on a route. The first agent makes the route, under its policy, and describes
     /// it; further ones share its tasks.
     ///

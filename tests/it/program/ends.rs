@@ -37,10 +37,8 @@ fn signals_end_a_host_in_good_order() {
 #[test]
 fn a_handler_that_never_returns_stops_neither_the_socket_nor_the_end() {
     let place = place(&["misbehaves", "echo"]);
-    let mut host = Program::run(
-        &place,
-        &["--drain-timeout", "0.2", "--shutdown-timeout", "1"],
-    );
+    // Less than tasks have to drain: it holds all the same.
+    let mut host = Program::run(&place, &["--shutdown-timeout", "1"]);
     let mut stuck: Vec<_> = (0..3)
         .map(|_| {
             let mut call = agentsys(&["call", "never_returns", "--data", "", "--state-dir"]);

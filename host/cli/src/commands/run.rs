@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Run) -> Result<(), Failure> {
     };
     let stop = CancellationToken::new();
     let limits = ServerLimits {
-        drain: args.drain_timeout,
+        drain: args.drain_timeout.min(args.shutdown_timeout / 2),
         ..ServerLimits::default()
     };
     let serving = server.serve(serve::handler(&host), limits, stop.clone());
@@ -58,7 +58,9 @@ pub(crate) async fn run(args: Run) -> Result<(), Failure> {
     };
     tokio::select! {
         biased;
-        () = stopping => {}
+        ended = tokio::time::timeout(args.shutdown_timeout, stopping) => if ended.is_err() {
+            tracing::warn!("not all has ended within {:?}: not waiting any longer", args.shutdown_timeout);
+        },
         signal = signals.next() => tracing::warn!("{signal} again: not waiting any longer"),
     }
     tracing::info!("stopped");

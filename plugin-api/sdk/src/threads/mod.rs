@@ -5,7 +5,7 @@
 //! started and not joined (`pthread_create`). Each crashes the process, or keeps the library mapped for ever, when the host unloads it.
 //! std calls these functions by name. On Linux with glibc this module therefore defines *hidden* symbols of the same names: the linker binds the plugin's
 //! own std to them, and nothing outside the library sees them. They hand what they are told to the host, which
-//! runs each destructor on the thread that owns the value, and knows which threads still run.
+//! runs each destructor on the thread that owns the value, and starts the library's threads, which therefore end in its code.
 //!
 //! Until the host is bound, and in a program that has none, they do what the C library does. A host opens a library on a thread
 //! that ends soon after, so what was registered before that is run by the C library then. What a constructor makes that lasts longer, a key with
