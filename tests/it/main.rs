@@ -12,6 +12,7 @@ mod instances;
 mod leases;
 mod lifecycle;
 mod load;
+mod log_level;
 mod logging;
 mod nesting;
 mod never_returning;

@@ -14,4 +14,4 @@ pub use failure::Failure;
 pub use future::{Answer, ForeignFuture};
 pub use guard::{catch, describe_panic};
 pub use payload::{Handed, Payload};
-pub use waker::{owned_waker, with_raw_waker, with_waker};
+pub use waker::{with_raw_waker, with_waker};
