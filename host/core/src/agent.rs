@@ -83,10 +83,7 @@ impl PluginAgent {
                 }
             };
             drop(instance);
-            finish.finish(match invoked {
-                Invoked::Ready(outcome) => outcome,
-                Invoked::Pending(call) => call.await,
-            })
+            finish.finish(invoked.outcome().await)
         })
     }
 }

@@ -168,10 +168,7 @@ impl Plugins {
 
     fn set_stopped(&self, name: &str, reason: Option<String>) {
         let mut entries = lock(&self.entries);
-        let mut mine = entries
-            .iter_mut()
-            .filter(|entry| entry.name == name && entry.state == PluginState::Running);
-        if let Some(entry) = mine.next() {
+        if let Some(entry) = running(&mut entries, name) {
             entry.state = PluginState::Stopped;
             entry.reason = reason;
         }
@@ -183,10 +180,7 @@ impl Plugins {
             let Some((reason, all)) = plugin.serving.trouble() else {
                 continue;
             };
-            let mut mine = entries
-                .iter_mut()
-                .filter(|entry| entry.name == plugin.name && entry.state == PluginState::Running);
-            if let Some(entry) = mine.next() {
+            if let Some(entry) = running(&mut entries, &plugin.name) {
                 entry.reason = Some(reason);
                 if all {
                     entry.state = PluginState::Failed;
@@ -243,6 +237,13 @@ const LEAST: Duration = Duration::from_millis(250);
 
 /// How long a host waits for the plugins' own runtimes to end, once their instances are gone.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// The entry of the plugin of that name that serves; others of the name do not.
+fn running<'a>(entries: &'a mut [PluginStatus], name: &str) -> Option<&'a mut PluginStatus> {
+    entries
+        .iter_mut()
+        .find(|entry| entry.name == name && entry.state == PluginState::Running)
+}
 
 fn rejected(rejected: &Rejected) -> PluginStatus {
     let file = rejected

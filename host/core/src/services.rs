@@ -6,6 +6,7 @@ use std::sync::Arc;
 use agentsys_loader::{Data, Failure, LogLine, Routed, Services, Task, failure_kind};
 use agentsys_router::{Router, TaskOptions};
 use tokio::runtime::Handle;
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use crate::convert;
@@ -19,20 +20,14 @@ pub(crate) struct HostServices {
 
 impl Services for HostServices {
     fn max_log_level(&self) -> u32 {
-        let level = LevelFilter::current();
-        [
-            LevelFilter::ERROR,
-            LevelFilter::WARN,
-            LevelFilter::INFO,
-            LevelFilter::DEBUG,
-            LevelFilter::TRACE,
-        ]
-        .into_iter()
-        .zip(1..)
-        .filter(|(filter, _)| *filter <= level)
-        .map(|(_, code)| code)
-        .last()
-        .unwrap_or(0)
+        match LevelFilter::current().into_level() {
+            None => 0,
+            Some(Level::ERROR) => 1,
+            Some(Level::WARN) => 2,
+            Some(Level::INFO) => 3,
+            Some(Level::DEBUG) => 4,
+            Some(Level::TRACE) => 5,
+        }
     }
 
     fn log(&self, line: LogLine<'_>) {

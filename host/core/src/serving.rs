@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use agentsys_loader::{
-    Candidate, CopyStore, Failure, Generation, Instance, Invoked, LeaseKind, Mode, Outcome,
-    RouteRecord, Services, Source, failure_kind, read_and_inspect,
+    Candidate, CopyStore, Failure, Generation, Instance, LeaseKind, Mode, RouteRecord, Services,
+    Source, failure_kind, read_and_inspect,
 };
 use agentsys_router::{Agent, AgentInfo};
 use bytes::Bytes;
@@ -137,20 +137,13 @@ async fn instance(
     let making = on_own_thread(runtimes.workers(), || async move {
         let instance = Instance::create(&generation)?;
         drop(generation);
-        outcome(instance.initialize(config)).await?;
+        instance.initialize(config).outcome().await?;
         Ok(instance)
     });
     match within(runtimes.control(), limit, making).await {
         Some(Ok(made)) => made.map_err(PluginError::Initialize),
         Some(Err(lost)) => Err(PluginError::Internal(lost)),
         None => Err(PluginError::InitializeTimeout(limit)),
-    }
-}
-
-async fn outcome(invoked: Invoked) -> Outcome {
-    match invoked {
-        Invoked::Ready(outcome) => outcome,
-        Invoked::Pending(call) => call.await,
     }
 }
 
@@ -282,7 +275,7 @@ impl Serving {
             let (control, workers) = (self.runtimes.control(), self.runtimes.workers());
             let limit = left();
             let cleaning = Arc::clone(&instance);
-            let cleaning = on_own_thread(workers, || async move { outcome(cleaning.cleanup()).await });
+            let cleaning = on_own_thread(workers, || async move { cleaning.cleanup().outcome().await });
             let result = match within(control, limit, cleaning).await {
                 Some(Ok(Ok(_))) => Ok(()),
                 Some(Ok(Err(failure))) => Err(PluginError::Cleanup(failure)),

@@ -44,6 +44,16 @@ pub enum Invoked {
     Pending(Call),
 }
 
+impl Invoked {
+    /// What the call comes to, now or later.
+    pub async fn outcome(self) -> Outcome {
+        match self {
+            Self::Ready(outcome) => outcome,
+            Self::Pending(call) => call.await,
+        }
+    }
+}
+
 impl Instance {
     /// An instance that is not initialized yet.
     ///

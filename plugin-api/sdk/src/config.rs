@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use agentsys_abi::bridge::Payload;
 
 use crate::error::{Error, Result};
+use crate::payload::from_json;
 
 /// A plugin's config. `#[plugin_config]` implements it; a plugin without options has `type Config = NoConfig`.
 pub trait PluginConfig: DeserializeOwned + JsonSchema + Send + 'static {
@@ -32,19 +33,7 @@ pub(crate) fn read<C: PluginConfig>(payload: &Payload) -> Result<C> {
     } else {
         payload.as_slice()
     };
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let config: C = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let key = if path == "." {
-            String::new()
-        } else {
-            format!(" at `{path}`")
-        };
-        Error::invalid_input(format!("the config does not fit{key}: {}", error.inner()))
-    })?;
-    reader
-        .end()
-        .map_err(|error| Error::invalid_input(format!("the config does not fit: {error}")))?;
+    let config: C = from_json("config", json)?;
     let problems = config.problems();
     if problems.is_empty() {
         Ok(config)

@@ -54,17 +54,12 @@ impl Context {
     /// # Safety
     /// `host` must outlive the context.
     pub(crate) unsafe fn claimed(host: &Host, call: &RawCall, route: &'static str) -> Self {
+        // SAFETY: the host outlives the context (the caller's promise), and the task does so by the claim below.
+        let mut context = unsafe { Self::borrowed(host, call, route) };
         // SAFETY: the task is valid during the call.
-        let task = unsafe { (host.raw().api.task().claim())(call.task) };
-        let RawCall { task_id, hops, .. } = *call;
-        Self {
-            host,
-            task,
-            task_id,
-            hops,
-            route,
-            claimed: true,
-        }
+        context.task = unsafe { (host.raw().api.task().claim())(call.task) };
+        context.claimed = true;
+        context
     }
 
     /// The host.

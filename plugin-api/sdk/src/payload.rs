@@ -67,7 +67,7 @@ impl<T: DeserializeOwned + 'static> FromPayload<Typed> for T {
         } else if let Some(bytes) = slot.downcast_mut::<Option<Vec<u8>>>() {
             *bytes = Some(payload.as_slice().to_vec());
         }
-        value.map_or_else(|| from_json(payload.as_slice()), Ok)
+        value.map_or_else(|| from_json("input", payload.as_slice()), Ok)
     }
 }
 
@@ -98,8 +98,8 @@ fn utf8(payload: &Payload) -> Result<&str> {
         .map_err(|error| Error::invalid_input(format!("the input is not UTF-8 text: {error}")))
 }
 
-/// Reads JSON; the error names the field that does not fit.
-fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
+/// Reads JSON. Where it does not fit, the error names `what` was read, and the field.
+pub(crate) fn from_json<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -108,11 +108,11 @@ fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
         } else {
             format!(" at `{path}`")
         };
-        Error::invalid_input(format!("the input does not fit{place}: {}", error.inner()))
+        Error::invalid_input(format!("the {what} does not fit{place}: {}", error.inner()))
     })?;
     reader
         .end()
-        .map_err(|error| Error::invalid_input(format!("the input does not fit: {error}")))?;
+        .map_err(|error| Error::invalid_input(format!("the {what} does not fit: {error}")))?;
     Ok(value)
 }
 

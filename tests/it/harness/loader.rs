@@ -50,10 +50,7 @@ pub(crate) fn handler(generation: &Generation, route: &str) -> u32 {
 
 /// What a call comes to.
 pub(crate) async fn outcome(invoked: Invoked) -> Outcome {
-    match invoked {
-        Invoked::Ready(outcome) => outcome,
-        Invoked::Pending(call) => call.await,
-    }
+    invoked.outcome().await
 }
 
 /// Text as data.
