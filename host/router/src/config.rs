@@ -1,10 +1,11 @@
 //! What a router is made with.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::RoutePolicy;
+use crate::{RoutePolicy, TaskObserver};
 
 /// What a [`Router`](crate::Router) is made with.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct RouterConfig {
     /// The tokio runtime that keeps time. Without one it is that of the caller, whose agents can
     /// hold its timers up where they block.
     pub timers: Option<Handle>,
+    /// Who is told of each task that failed.
+    pub observer: Option<Arc<dyn TaskObserver>>,
 }
 
 impl Default for RouterConfig {
@@ -29,6 +32,7 @@ impl Default for RouterConfig {
             routes: HashMap::new(),
             max_hops: 32,
             timers: None,
+            observer: None,
         }
     }
 }
@@ -59,6 +63,13 @@ impl RouterConfig {
     #[must_use]
     pub fn timers(mut self, timers: Handle) -> Self {
         self.timers = Some(timers);
+        self
+    }
+
+    /// Sets [`observer`](Self::observer).
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn TaskObserver>) -> Self {
+        self.observer = Some(observer);
         self
     }
 }

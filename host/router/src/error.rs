@@ -35,6 +35,21 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::InvalidInput,
+        Self::NotFound,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Overloaded,
+        Self::Cancelled,
+        Self::Panicked,
+        Self::Failed,
+        Self::NotRunning,
+        Self::LoopDetected,
+        Self::Internal,
+    ];
+
     /// The kind's name for machines: `invalid_input`, `timeout`, and so on.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,6 +87,7 @@ struct Inner {
     message: String,
     cause: Option<Box<Cause>>,
     retryable: bool,
+    attempts: u32,
     agent: Option<Arc<str>>,
     route: Option<Arc<str>>,
 }
@@ -93,6 +109,7 @@ impl TaskError {
             message: message.into(),
             cause: None,
             retryable: false,
+            attempts: 1,
             agent: None,
             route: None,
         }))
@@ -135,6 +152,13 @@ impl TaskError {
         self
     }
 
+    /// Says how often the task was tried; 0 is taken as 1.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts.max(1);
+        self
+    }
+
     /// Names the agent that failed.
     #[must_use]
     pub fn with_agent(mut self, agent: impl Into<Arc<str>>) -> Self {
@@ -168,6 +192,12 @@ impl TaskError {
     /// Whether the same task may be sent again.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// How often the task was tried, of which this is the last error: 1 where it was not tried
+    /// again.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
     }
 
     /// The agent that failed, where one had been chosen.

@@ -1,5 +1,6 @@
-//! What a route keeps while its agents and its policy are exchanged: its name, its places, and
-//! whose turn it is. A task that waits for a place waits here, and so survives every exchange.
+//! What a route keeps while its agents and its policy are exchanged: its name, its places, whose
+//! turn it is, and its count of retries. A task that waits for a place waits here, and so survives
+//! every exchange.
 //!
 //! Taking a place and giving it back is one atomic operation each while nobody waits: a plain
 //! semaphore locks its queue at every return, which two threads on one route would feel. So the
@@ -9,7 +10,7 @@
 //! > tasks waiting = `max(0, -free)` + places in the semaphore
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -23,6 +24,7 @@ pub(crate) struct Gate {
     owed: AtomicUsize,
     name: Arc<str>,
     handed_over: Semaphore,
+    retries: AtomicU64,
 }
 
 /// The route is gone: look for it anew.
@@ -37,6 +39,7 @@ impl Gate {
             owed: AtomicUsize::new(0),
             name,
             handed_over: Semaphore::new(0),
+            retries: AtomicU64::new(0),
         }
     }
 
@@ -47,6 +50,14 @@ impl Gate {
     /// The counter that strategies take turns by.
     pub(crate) fn turn(&self) -> &AtomicUsize {
         &self.turn
+    }
+
+    pub(crate) fn count_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     /// Fails where no place is free or somebody waits already.

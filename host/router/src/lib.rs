@@ -1,9 +1,10 @@
 //! Named routes, the agents behind them, and the policies a task passes on its way.
 //!
 //! A *route* is a named group of *agents*; a *task* is one call of a route. The router brings each
-//! task to one agent, within the route's timeout and its number of places, and brings the answer
-//! back. It knows no plugin, no interface of one, and no file: an agent is whatever implements
-//! [`Agent`], so that a plugin's handler and an embedder's closure are the same to it.
+//! task to one agent, within the route's timeout and its number of places, tries again what failed
+//! in a way that may pass, and brings the answer back. It knows no plugin, no interface of one, and
+//! no file: an agent is whatever implements [`Agent`], so that a plugin's handler and an embedder's
+//! closure are the same to it.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -27,20 +28,28 @@
 //! # }
 //! ```
 //!
-//! The path of a call is in `call`; what a call does only if it has to wait, in `waiting`.
+//! The path of a call is in `call`; what a call does only if it has to wait or is tried again, in
+//! `errand` and `waiting`.
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod agent;
 mod agent_fn;
+mod backoff;
 mod call;
 mod config;
 mod content_type;
+mod directory;
+mod errand;
 mod error;
 mod gate;
+mod kept;
 mod lifecycle;
 mod member;
+mod observer;
 mod options;
+mod panics;
 mod payload;
 mod policy;
 mod refusal;
@@ -48,11 +57,13 @@ mod registry;
 mod route;
 mod router;
 mod router_error;
+mod seed;
 mod strategy;
 mod suggest;
 mod table;
 mod task;
 mod task_id;
+mod trace_id;
 mod under_way;
 mod waiting;
 
@@ -62,11 +73,13 @@ pub use call::RouteTask;
 pub use config::RouterConfig;
 pub use content_type::ContentType;
 pub use error::{ErrorKind, TaskError};
+pub use observer::{FailedTask, TaskObserver};
 pub use options::TaskOptions;
 pub use payload::Payload;
 pub use policy::RoutePolicy;
 pub use route::{MemberInfo, RouteInfo};
 pub use router::Router;
 pub use router_error::RouterError;
-pub use strategy::{Strategy, UnknownStrategy};
+pub use strategy::{Candidate, RoutingStrategy, Strategy, UnknownStrategy};
 pub use task::Task;
+pub use trace_id::TraceId;

@@ -16,6 +16,9 @@ const DRAINING: u8 = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     phase: AtomicU8,
+    /// How many wait for certain agents to have no tasks while the router runs.
+    watchers: AtomicUsize,
+    drain: Notify,
     /// How often tasks were cut off: what tells a task of this run that its end has come.
     cuts: AtomicU64,
     cut: Notify,
@@ -31,11 +34,14 @@ impl Lifecycle {
 
     /// Refuses new tasks from now on; false where the router is stopped already.
     pub(crate) fn drain(&self) -> bool {
-        self.phase
+        let drains = self
+            .phase
             .try_update(Ordering::SeqCst, Ordering::SeqCst, |phase| {
                 (phase != STOPPED).then_some(DRAINING)
             })
-            .is_ok()
+            .is_ok();
+        self.drain.notify_waiters();
+        drains
     }
 
     /// Ends the draining and cuts off what is left. Does nothing if the router was started again.
@@ -60,6 +66,23 @@ impl Lifecycle {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.phase.load(Ordering::SeqCst) == DRAINING
+    }
+
+    /// Whether a task that began in the run may begin once more. While the router drains, what is
+    /// under way comes to its end, and nothing is tried again.
+    pub(crate) fn admits_retry(&self, run: u64) -> bool {
+        self.phase.load(Ordering::SeqCst) == RUNNING && self.run() == run
+    }
+
+    /// Ends when the router takes no more tasks.
+    pub(crate) async fn draining(&self) {
+        loop {
+            let drain = self.drain.notified();
+            if self.phase.load(Ordering::SeqCst) != RUNNING {
+                return;
+            }
+            drain.await;
+        }
     }
 
     /// Marks the present run, to be told by [`cut_since`](Self::cut_since) when it ends.
@@ -90,9 +113,16 @@ impl Lifecycle {
 
     /// Called after a count went down.
     pub(crate) fn one_less(&self) {
-        if self.phase.load(Ordering::SeqCst) != RUNNING {
+        let watched = || self.watchers.load(Ordering::SeqCst) > 0;
+        if self.phase.load(Ordering::SeqCst) != RUNNING || watched() {
             self.fewer.notify_waiters();
         }
+    }
+
+    /// Has each task that ends tell so, also while the router runs, until the guard is dropped.
+    pub(crate) fn watch(&self) -> Watching<'_> {
+        self.watchers.fetch_add(1, Ordering::SeqCst);
+        Watching(self)
     }
 
     /// Ends when `under_way` says 0, which it is asked after each task that ends.
@@ -104,6 +134,14 @@ impl Lifecycle {
             }
             fewer.await;
         }
+    }
+}
+
+pub(crate) struct Watching<'a>(&'a Lifecycle);
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Strategy;
 
-/// How a route treats its tasks. The default: 30 s, 10 at a time, in turns.
+/// How a route treats its tasks. The default: 30 s, 10 at a time, 3 retries, in turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoutePolicy {
@@ -15,6 +15,15 @@ pub struct RoutePolicy {
     /// order they came. A task nested in another of the same route shares its place, since that
     /// one waits for it. 0 is taken as 1.
     pub max_concurrent: usize,
+    /// How often a task is tried again that failed with an error which
+    /// [is retryable](crate::TaskError::is_retryable), each time by an agent chosen anew. Between
+    /// two attempts lies a random time of up to 50 ms, which doubles with each up to 1 s. The
+    /// task's time holds for all attempts together. Where the router stops, or the error comes from a
+    /// nested task that was tried several times already, nothing is tried again.
+    ///
+    /// With any but 0, data of more than 64 bytes is kept until the task has ended, so that an
+    /// agent does not find itself its only owner.
+    pub retry_count: u32,
     /// Which agent gets the next task.
     pub strategy: Strategy,
 }
@@ -24,6 +33,7 @@ impl Default for RoutePolicy {
         Self {
             timeout: Duration::from_secs(30),
             max_concurrent: 10,
+            retry_count: 3,
             strategy: Strategy::RoundRobin,
         }
     }
@@ -41,6 +51,13 @@ impl RoutePolicy {
     #[must_use]
     pub fn max_concurrent(mut self, max_concurrent: usize) -> Self {
         self.max_concurrent = max_concurrent;
+        self
+    }
+
+    /// Sets [`retry_count`](Self::retry_count).
+    #[must_use]
+    pub fn retry_count(mut self, retry_count: u32) -> Self {
+        self.retry_count = retry_count;
         self
     }
 

@@ -4,16 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::directory::{Directory, Namesakes};
 use crate::table::Table;
 use crate::{ErrorKind, Task, TaskError, suggest};
 
+/// A name may be on as many routes as it likes; an error is one line.
+const MAX_LISTED: usize = 5;
+
 #[cold]
-pub(crate) fn not_running(route: &str) -> TaskError {
+pub(crate) fn not_running() -> TaskError {
     TaskError::new(
         ErrorKind::NotRunning,
         "the router is not running: it takes no tasks before its start and after its stop",
     )
-    .with_route(route)
     .retryable(true)
 }
 
@@ -31,9 +34,53 @@ pub(crate) fn no_such_route(route: &str, table: &Table) -> TaskError {
 pub(crate) fn route_gone(route: &str) -> TaskError {
     TaskError::new(
         ErrorKind::Unavailable,
-        format!("route {route:?} lost its last agent while the task waited for a free place"),
+        format!("route {route:?} lost its last agent while the task waited"),
     )
     .with_route(route)
+    .retryable(true)
+}
+
+#[cold]
+pub(crate) fn no_such_agent(address: &str, directory: &Directory) -> TaskError {
+    let addresses = |places: &[Namesakes]| {
+        let listed = suggest::alternatives(places.iter().take(MAX_LISTED).map(Namesakes::address));
+        match places.len().checked_sub(MAX_LISTED) {
+            None | Some(0) => listed,
+            Some(more) => format!("{listed} (and {more} more)"),
+        }
+    };
+    let places = directory.routes_of(address);
+    if !places.is_empty() {
+        return TaskError::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "agents on several routes are named {address:?}: write {}",
+                addresses(places)
+            ),
+        );
+    }
+    let message = match directory.elsewhere(address) {
+        Some(places) => format!(
+            "no agent is at {address:?}: one of that name is at {}",
+            addresses(places)
+        ),
+        None => {
+            let name = address.rsplit_once('/').map_or(address, |(name, _)| name);
+            let hint = suggest::did_you_mean(name, directory.names());
+            format!("no agent is named {address:?}{hint}")
+        }
+    };
+    TaskError::new(ErrorKind::NotFound, message)
+}
+
+#[cold]
+pub(crate) fn agent_gone(agent: &str, route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Unavailable,
+        format!("agent {agent:?} left route {route:?} while the task waited"),
+    )
+    .with_route(route)
+    .with_agent(agent)
     .retryable(true)
 }
 

@@ -111,6 +111,24 @@ impl Registry {
         drop(old);
     }
 
+    pub(crate) fn default_policy(&self) -> RoutePolicy {
+        self.edit().default_policy.clone()
+    }
+
+    pub(crate) fn has_policy(&self, route: &str) -> bool {
+        self.edit().policies.contains_key(route)
+    }
+
+    /// These agents, as far as they are in the table.
+    pub(crate) fn members(&self, ids: &[AgentId]) -> Vec<Arc<Member>> {
+        let table = self.table.load();
+        let members = table.routes().flat_map(|route| &route.members);
+        members
+            .filter(|member| ids.contains(&member.id))
+            .cloned()
+            .collect()
+    }
+
     /// The tasks that agents have under way, those included that have left the table.
     pub(crate) fn in_flight(&self) -> usize {
         let editor = self.edit();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::gate::Gate;
 use crate::member::Member;
-use crate::{AgentId, AgentInfo, RoutePolicy};
+use crate::{AgentId, AgentInfo, RoutePolicy, Task};
 
 /// A route as it stands at one moment; exchanged as a whole.
 #[derive(Clone)]
@@ -17,8 +17,10 @@ pub(crate) struct Route {
 
 impl Route {
     /// The agent whose turn it is.
-    pub(crate) fn choose(&self) -> &Arc<Member> {
-        self.policy.strategy.choose(&self.members, self.gate.turn())
+    pub(crate) fn choose(&self, task: &Task) -> &Arc<Member> {
+        self.policy
+            .strategy
+            .choose(&self.members, self.gate.turn(), task)
     }
 
     pub(crate) fn info(&self) -> RouteInfo {
@@ -38,6 +40,7 @@ impl Route {
                 .map_or_else(|| "".into(), |a| a.info.description.clone()),
             agents,
             policy: self.policy.clone(),
+            retries: self.gate.retries(),
         }
     }
 }
@@ -54,6 +57,8 @@ pub struct RouteInfo {
     pub agents: Vec<MemberInfo>,
     /// How it treats its tasks.
     pub policy: RoutePolicy,
+    /// How many attempts were made since it exists, the first attempts of its tasks not counted.
+    pub retries: u64,
 }
 
 /// An agent in a listing.

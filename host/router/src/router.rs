@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::address::Address;
 use crate::call::RouteTask;
 use crate::lifecycle::Lifecycle;
 use crate::registry::Registry;
 use crate::waiting::timer;
 use crate::{
-    Agent, AgentId, Payload, RouteInfo, RoutePolicy, RouterConfig, RouterError, TaskOptions,
+    Agent, AgentId, Payload, RouteInfo, RoutePolicy, RouterConfig, RouterError, TaskObserver,
+    TaskOptions,
 };
 
 /// The chain of parents is dropped from end to end, on the stack.
@@ -33,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) max_hops: u32,
     pub(crate) timers: Option<Handle>,
+    pub(crate) observer: Option<Arc<dyn TaskObserver>>,
 }
 
 impl Router {
@@ -45,6 +48,7 @@ impl Router {
                 lifecycle,
                 max_hops: config.max_hops.min(MAX_HOPS),
                 timers: config.timers,
+                observer: config.observer,
             }),
         }
     }
@@ -121,6 +125,20 @@ impl Router {
         replaced.is_ok_and(|(_, removed)| removed > 0)
     }
 
+    /// Takes agents away, and waits up to `drain` for the tasks that they have begun. Gives the number of
+    /// those that were still under way when the time was up; they go on.
+    pub async fn retire(&self, agents: &[AgentId], drain: Duration) -> usize {
+        let members = self.shared.registry.members(agents);
+        let under_way = || members.iter().map(|member| member.in_flight()).sum();
+        let watching = self.shared.lifecycle.watch();
+        // Without agents to add there is no name to be refused for.
+        let _ = self.replace_agents(agents, Vec::new());
+        let idle = self.shared.lifecycle.idle(under_way);
+        let drained = self.within(drain, idle).await;
+        drop(watching);
+        if drained { 0 } else { under_way() }
+    }
+
     /// Takes agents away and puts others in their place, as one change: no task is refused between.
     /// Tasks that have begun go on with the old ones; tasks that wait for a place go to the new.
     ///
@@ -166,13 +184,50 @@ impl Router {
         data: impl Into<Payload>,
         options: TaskOptions,
     ) -> RouteTask<'a> {
-        RouteTask::new(&self.shared, route, data.into(), options)
+        RouteTask::new(&self.shared, Address::Route(route), data.into(), options)
+    }
+
+    /// Sends a task to one agent by its name, or to one of several that have the name on the same
+    /// route, as the route's strategy chooses. Where agents on several routes have it,
+    /// `name/route` says which is meant. Timeout, places and retries are those of the route, which
+    /// the agent sees as called.
+    ///
+    /// # Errors
+    /// As [`route_task`](Self::route_task): [`NotFound`](crate::ErrorKind::NotFound) where there is
+    /// no such agent, and [`Unavailable`](crate::ErrorKind::Unavailable) if it went while the task
+    /// waited. [`InvalidInput`](crate::ErrorKind::InvalidInput) where several routes have one.
+    pub fn send<'a>(&'a self, agent: &'a str, data: impl Into<Payload>) -> RouteTask<'a> {
+        self.send_with(agent, data, TaskOptions::default())
+    }
+
+    /// As [`send`](Self::send), with a deadline or within another task.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with<'a>(
+        &'a self,
+        agent: &'a str,
+        data: impl Into<Payload>,
+        options: TaskOptions,
+    ) -> RouteTask<'a> {
+        RouteTask::new(&self.shared, Address::Agent(agent), data.into(), options)
     }
 
     /// A route's policy; none where there is no such route.
     pub fn policy(&self, route: &str) -> Option<RoutePolicy> {
         let table = self.shared.registry.table();
         table.get(route).map(|route| route.policy.clone())
+    }
+
+    /// The policy of routes that have none of their own.
+    pub fn default_policy(&self) -> RoutePolicy {
+        self.shared.registry.default_policy()
+    }
+
+    /// Whether a route has a policy of its own, from the configuration or by
+    /// [`set_policy`](Self::set_policy). It need not exist.
+    pub fn has_policy(&self, route: &str) -> bool {
+        self.shared.registry.has_policy(route)
     }
 
     /// All routes with their agents, by name.
@@ -182,17 +237,22 @@ impl Router {
 
     async fn idle_within(&self, time: Duration) -> bool {
         let idle = self.shared.lifecycle.idle(|| self.under_way());
+        self.within(time, idle).await || self.under_way() == 0
+    }
+
+    /// Whether that ended within the time.
+    async fn within(&self, time: Duration, end: impl Future<Output = ()>) -> bool {
         let Some(deadline) = Instant::now().checked_add(time) else {
-            idle.await;
+            end.await;
             return true;
         };
         let Some(timer) = timer(&self.shared.timers, deadline) else {
             tracing::warn!("no tokio runtime to keep time: the router stops without waiting");
-            return self.under_way() == 0;
+            return false;
         };
         tokio::select! {
             biased;
-            () = idle => true,
+            () = end => true,
             () = timer => false,
         }
     }

@@ -1,5 +1,7 @@
 //! "Did you mean": a mistyped route is the most common mistake of all, and the names are at hand.
 
+use std::fmt;
+
 /// Longer names are not compared: the comparison takes the product of both lengths.
 const MAX_COMPARED: usize = 128;
 const MAX_SHOWN: usize = 3;
@@ -7,13 +9,20 @@ const LIKE_ENOUGH: f64 = 0.8;
 
 /// The end of a sentence about an unknown name: `; did you mean "analyze_data"?`, or nothing.
 pub(crate) fn did_you_mean<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let near: Vec<String> = near(wanted, names)
-        .map(|name| format!("{name:?}"))
-        .collect();
-    match near.split_last() {
+    let near = alternatives(near(wanted, names));
+    if near.is_empty() {
+        return near;
+    }
+    format!("; did you mean {near}?")
+}
+
+/// Names in quotes: `"a", "b" or "c"`.
+pub(crate) fn alternatives(names: impl Iterator<Item = impl fmt::Debug>) -> String {
+    let quoted: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    match quoted.split_last() {
         None => String::new(),
-        Some((only, [])) => format!("; did you mean {only}?"),
-        Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+        Some((only, [])) => only.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
     }
 }
 

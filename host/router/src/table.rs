@@ -1,20 +1,37 @@
 //! All routes at one moment. A table is never changed: a call reads the one it found, and an edit
 //! puts another in its place, so that calls need no lock and several changes show as one.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
+use crate::directory::Directory;
 use crate::route::{Route, RouteInfo};
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Table {
     routes: FxHashMap<Arc<str>, Arc<Route>>,
+    directory: OnceLock<Directory>,
+}
+
+/// For an edit: without the directory, which will be another.
+impl Clone for Table {
+    fn clone(&self) -> Self {
+        Self {
+            routes: self.routes.clone(),
+            directory: OnceLock::new(),
+        }
+    }
 }
 
 impl Table {
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Route>> {
         self.routes.get(name)
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        self.directory
+            .get_or_init(|| Directory::of(self.routes.values()))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {

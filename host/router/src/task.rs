@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::gate::Gate;
-use crate::task_id;
+use crate::{TraceId, task_id};
 
 /// One call of a route. An agent gets a reference and clones it where it must outlive
 /// [`Agent::call`](crate::Agent::call), to nest other tasks in it above all.
@@ -44,6 +44,16 @@ impl Task {
     /// A number that no other task of this process has.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What all tasks have in common that are nested, however deeply, in one that came from
+    /// outside.
+    pub fn trace_id(&self) -> TraceId {
+        let mut outermost = self;
+        while let Some(parent) = outermost.parent() {
+            outermost = parent;
+        }
+        TraceId::of(outermost.id)
     }
 
     /// How many tasks this one is nested in: 0 for one that came from outside.
@@ -91,6 +101,10 @@ impl Task {
     /// How long the task may take in all.
     pub(crate) fn limit(&self) -> Duration {
         self.limit
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     pub(crate) fn is_nested(&self) -> bool {

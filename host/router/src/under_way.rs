@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::agent::ReplyFuture;
 use crate::member::Seat;
+use crate::panics::message_of;
 use crate::{Payload, Reply, Task, TaskError, refusal};
 
 /// An agent that has not answered yet. Dropping it drops the agent's future, then gives the place
@@ -93,12 +94,4 @@ impl Drop for UnderWay {
 #[cold]
 fn panicked(seat: &Seat, panic: Box<dyn Any + Send>) -> TaskError {
     refusal::panicked(seat.route(), seat.agent_name(), message_of(&*panic))
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(without a message)")
 }

@@ -1,54 +1,63 @@
-//! The slow part of a call: what waits for a free place or for an agent, until the time is up or
-//! the router stops. Only here are there timers.
+//! One attempt of a task, where it has to wait for a free place or for an agent, until the time is
+//! up or the router stops. Only here and between two attempts are there timers.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::address::Found;
+use crate::errand::Errand;
 use crate::member::Seat;
 use crate::router::Shared;
 use crate::under_way::{self, UnderWay};
 use crate::{Payload, Task, TaskError, refusal};
 
-/// Waits for an agent that has not answered at once.
-pub(crate) async fn for_answer(
-    shared: Arc<Shared>,
-    task: Task,
-    under_way: UnderWay,
-) -> Result<Payload, TaskError> {
-    let alarm = pin!(alarm(&shared, &task)?);
-    answer_or(alarm, &task, under_way).await
+/// How an attempt failed.
+pub(crate) enum Setback {
+    /// Another attempt might do better.
+    Failed(TaskError),
+    /// There is no time for another: it is up, or the router stops.
+    Ended {
+        error: TaskError,
+        /// Whether an agent had the task by then.
+        reached: bool,
+    },
 }
 
 /// Waits for a free place, then for the agent. Which agent that is, is decided when the place is
 /// free: meanwhile others may have come.
 pub(crate) async fn for_place(
-    shared: Arc<Shared>,
-    task: Task,
+    errand: &Errand,
+    mut alarm: Pin<&mut impl Alarm>,
     data: Payload,
-) -> Result<Payload, TaskError> {
-    let waiting = shared.lifecycle.wait();
-    if !shared.lifecycle.admits(task.is_nested()) {
-        return Err(refusal::not_running(task.route()));
+) -> Result<Payload, Setback> {
+    let (task, lifecycle) = (&errand.task, &errand.shared.lifecycle);
+    let not_reached = |error| Setback::Ended {
+        error,
+        reached: false,
+    };
+    let waiting = lifecycle.wait();
+    if !lifecycle.admits(task.is_nested()) {
+        let error = refusal::not_running().with_route(task.route());
+        return Err(not_reached(error));
     }
-    let mut alarm = pin!(alarm(&shared, &task)?);
     let seat = tokio::select! {
         biased;
-        seat = seat(&shared, &task) => seat?,
-        end = &mut alarm => return Err(match end {
-            End::TimedOut => refusal::no_place_in_time(&task),
+        seat = seat(errand) => seat.map_err(Setback::Failed)?,
+        end = &mut alarm => return Err(not_reached(match end {
+            End::TimedOut => refusal::no_place_in_time(task),
             End::CutOff => refusal::cut_off(task.route()),
-        }),
+        })),
     };
     // The agent counts the task from here on.
     drop(waiting);
     // The place may have come free by the end of another task that was cut off.
-    if !shared.lifecycle.admits(true) {
-        return Err(refusal::cut_off(task.route()));
+    if !lifecycle.admits(true) {
+        return Err(not_reached(refusal::cut_off(task.route())));
     }
 
     let mut first = Some((seat, data));
@@ -56,68 +65,81 @@ pub(crate) async fn for_place(
         let (seat, data) = first
             .take()
             .expect("this future is ready at its first poll");
-        Poll::Ready(under_way::begin(seat, &task, data, cx))
+        Poll::Ready(under_way::begin(seat, task, data, cx))
     });
     match begun.await {
-        Ok(answer) => answer,
-        Err(under_way) => answer_or(alarm, &task, under_way).await,
+        Ok(answer) => answer.map_err(Setback::Failed),
+        Err(under_way) => for_answer(task, alarm, under_way).await,
     }
 }
 
-async fn seat(shared: &Shared, task: &Task) -> Result<Seat, TaskError> {
+async fn seat(errand: &Errand) -> Result<Seat, TaskError> {
+    let (task, registry) = (&errand.task, &errand.shared.registry);
+    let agent = errand.agent.as_deref();
     loop {
-        let gone = || refusal::route_gone(task.route());
-        let gate = shared
-            .registry
-            .table()
-            .get(task.route())
-            .ok_or_else(gone)?
+        let table = registry.table();
+        let gate = Found::again(&table, task.route(), agent)?
+            .route
             .gate
             .clone();
-        // Closed: the route went, and perhaps came again.
-        let Ok(place) = gate.enter().await else {
-            continue;
+        drop(table);
+        let place = if task.shares_place() {
+            None
+        } else {
+            // Closed: the route went, and perhaps came again.
+            let Ok(place) = gate.enter().await else {
+                continue;
+            };
+            Some(place)
         };
-        let table = shared.registry.table();
-        let route = table.get(task.route()).ok_or_else(gone)?;
-        if Arc::ptr_eq(&route.gate, &gate) {
-            return Ok(Seat::take(Some(place), route.choose()));
+        let table = registry.table();
+        let found = Found::again(&table, task.route(), agent)?;
+        if Arc::ptr_eq(&found.route.gate, &gate) {
+            return Ok(Seat::take(place, found.choose(task)));
         }
     }
 }
 
-/// To be awaited within the poll that began the call: that was the agent's first poll, and a
-/// second would tell nothing new.
-async fn answer_or(
-    mut alarm: Pin<&mut impl Future<Output = End>>,
+/// Waits for an agent that has not answered at once. To be awaited within the poll that began the
+/// call: that was the agent's first poll, and a second would tell nothing new.
+pub(crate) async fn for_answer(
     task: &Task,
-    mut under_way: UnderWay,
-) -> Result<Payload, TaskError> {
+    mut alarm: Pin<&mut impl Alarm>,
+    under_way: UnderWay,
+) -> Result<Payload, Setback> {
+    let mut under_way = under_way;
     let mut polled_already = true;
     poll_fn(|cx| {
         if !std::mem::take(&mut polled_already)
             && let Poll::Ready(answer) = Pin::new(&mut under_way).poll(cx)
         {
-            return Poll::Ready(answer);
+            return Poll::Ready(answer.map_err(Setback::Failed));
         }
         alarm.as_mut().poll(cx).map(|end| {
-            Err(match end {
-                End::TimedOut => under_way.timed_out(task.limit()),
-                End::CutOff => under_way.cut_off(),
+            Err(Setback::Ended {
+                error: match end {
+                    End::TimedOut => under_way.timed_out(task.limit()),
+                    End::CutOff => under_way.cut_off(),
+                },
+                reached: true,
             })
         })
     })
     .await
 }
 
+/// Rings once, for all attempts of a task together.
+pub(crate) trait Alarm: Future<Output = End> + Send {}
+
+impl<F: Future<Output = End> + Send> Alarm for F {}
+
 /// What ends a wait.
-enum End {
+pub(crate) enum End {
     TimedOut,
     CutOff,
 }
 
-fn alarm(shared: &Shared, task: &Task) -> Result<impl Future<Output = End>, TaskError> {
-    let run = shared.lifecycle.run();
+pub(crate) fn alarm(shared: &Shared, task: &Task, run: u64) -> Result<impl Alarm, TaskError> {
     let timer = match task.deadline() {
         Some(deadline) => {
             Some(timer(&shared.timers, deadline).ok_or_else(|| refusal::no_timer(task.route()))?)

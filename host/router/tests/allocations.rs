@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use agentsys_router::{
-    Payload, RoutePolicy, Router, RouterConfig, Strategy, Task, TaskOptions, agent_fn_sync,
+    Candidate, Payload, RoutePolicy, RouteTask, Router, RouterConfig, RoutingStrategy, Strategy,
+    Task, TaskOptions, agent_fn_sync,
 };
 
 struct Counting;
@@ -51,27 +52,87 @@ fn router(strategy: Strategy) -> Router {
     router
 }
 
-/// The allocations of many calls; the first calls of a thread may set its thread-locals up.
-fn allocations(router: &Router, options: &TaskOptions) -> usize {
-    let data = Payload::text("x".repeat(64));
-    // The first clone of a buffer makes its count.
-    let _shared = data.clone();
-    let call = || {
-        let mut call = router.route_task_with("r", data.clone(), options.clone());
+/// The allocations of many calls, those for their data left out.
+fn allocations_of<'a>(
+    mut data: impl FnMut() -> Payload,
+    mut call: impl FnMut(Payload) -> RouteTask<'a>,
+) -> usize {
+    let mut allocations = 0;
+    let mut answered = |data| {
+        let before = ALLOCATIONS.get();
+        let mut call = call(data);
         let answer = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(answer, Poll::Ready(Ok(_))));
+        ALLOCATIONS.get() - before
     };
-    call();
-    let before = ALLOCATIONS.get();
-    (0..CALLS).for_each(|_| call());
-    ALLOCATIONS.get() - before
+    // The first call of a thread may set its thread-locals up.
+    answered(data());
+    for _ in 0..CALLS {
+        allocations += answered(data());
+    }
+    allocations
+}
+
+/// Data of one size of which others have a clone.
+fn shared(size: usize) -> impl FnMut() -> Payload {
+    let data = Payload::text("x".repeat(size));
+    // The first clone of a buffer makes its count.
+    let _made = data.clone();
+    move || data.clone()
+}
+
+/// Data of one size of which nobody has a clone.
+fn own(size: usize) -> impl FnMut() -> Payload {
+    move || Payload::from(vec![7; size])
+}
+
+fn allocations(router: &Router, options: &TaskOptions) -> usize {
+    allocations_of(shared(64), |data| {
+        router.route_task_with("r", data, options.clone())
+    })
 }
 
 #[test]
 fn a_call_that_is_answered_at_once_allocates_nothing() {
-    for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded] {
+    let last = Strategy::Custom(Arc::new(Last));
+    for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded, last] {
         assert_eq!(allocations(&router(strategy), &TaskOptions::default()), 0);
     }
+}
+
+struct Last;
+
+impl RoutingStrategy for Last {
+    fn name(&self) -> &str {
+        "last"
+    }
+
+    fn select_agent(&self, agents: &[Candidate<'_>], _: &Task) -> Option<usize> {
+        agents.len().checked_sub(1)
+    }
+}
+
+#[test]
+fn nor_does_one_that_is_sent_to_an_agent_by_name() {
+    let router = router(Strategy::RoundRobin);
+    for agent in ["b", "b/r"] {
+        assert_eq!(
+            allocations_of(shared(64), |data| router.send(agent, data)),
+            0
+        );
+    }
+}
+
+#[test]
+fn keeping_data_for_a_retry_costs_the_count_of_large_data_and_nothing_else() {
+    let router = router(Strategy::RoundRobin);
+    let call = |data| router.route_task("r", data);
+    assert_eq!(allocations_of(own(64), call), 0);
+    assert_eq!(allocations_of(shared(10_000), call), 0);
+    assert_eq!(allocations_of(own(10_000), call), CALLS);
+
+    router.set_policy("r", RoutePolicy::default().retry_count(0));
+    assert_eq!(allocations_of(own(10_000), call), 0);
 }
 
 #[test]

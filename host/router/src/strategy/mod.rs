@@ -1,17 +1,23 @@
 //! Which of a route's agents gets the next task.
 
+mod custom;
+mod faults;
 mod least_loaded;
 mod round_robin;
 
 use std::fmt;
+use std::mem::discriminant;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use crate::Task;
 use crate::member::Member;
 
+pub use custom::{Candidate, RoutingStrategy};
+
 /// Which of a route's agents gets the next task.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Strategy {
     /// Each in turn.
@@ -19,22 +25,35 @@ pub enum Strategy {
     RoundRobin,
     /// The one with the fewest tasks under way; those that have equally few in turn.
     LeastLoaded,
+    /// An embedder's own.
+    Custom(Arc<dyn RoutingStrategy>),
 }
 
 impl Strategy {
-    /// Its name in a configuration.
+    /// Its name in a configuration; for a custom one, the name that it gives itself.
     pub fn as_str(&self) -> &str {
         match self {
             Self::RoundRobin => "round_robin",
             Self::LeastLoaded => "least_loaded",
+            Self::Custom(custom) => custom.name(),
         }
     }
 
-    /// `members` is never empty: a route goes with its last agent.
+    /// How often a custom strategy failed to name an agent, on all routes together, so that the
+    /// next in turn was taken; 0 for others.
+    pub fn fallbacks(&self) -> u64 {
+        match self {
+            Self::RoundRobin | Self::LeastLoaded => 0,
+            Self::Custom(custom) => faults::of(custom),
+        }
+    }
+
+    /// `members` is never empty: a route goes with its last agent, a name with its last bearer.
     pub(crate) fn choose<'a>(
         &self,
         members: &'a [Arc<Member>],
         turn: &AtomicUsize,
+        task: &Task,
     ) -> &'a Arc<Member> {
         if let [only] = members {
             return only;
@@ -42,9 +61,22 @@ impl Strategy {
         match self {
             Self::RoundRobin => round_robin::choose(members, turn),
             Self::LeastLoaded => least_loaded::choose(members, turn),
+            Self::Custom(custom) => custom::choose(custom, members, turn, task),
         }
     }
 }
+
+/// Custom strategies are equal if they are the same one.
+impl PartialEq for Strategy {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Custom(one), Self::Custom(other)) => Arc::ptr_eq(one, other),
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
+}
+
+impl Eq for Strategy {}
 
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

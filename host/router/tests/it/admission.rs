@@ -161,7 +161,7 @@ async fn a_waiting_task_goes_to_an_agent_that_came_meanwhile() {
 
 #[tokio::test]
 async fn a_waiting_task_is_told_when_its_route_goes() {
-    let router = router(places(1));
+    let router = router(places(1).retry_count(0));
     let id = router.register_agent("r", silent("a")).unwrap();
     let _first = begun(&router, "r");
     let mut second = begun(&router, "r");

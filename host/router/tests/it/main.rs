@@ -5,9 +5,14 @@
 
 mod admission;
 mod calls;
+mod custom_strategies;
+mod failures;
 mod lifecycle;
 mod nesting;
 mod registration;
+mod retries;
+mod retry_limits;
+mod sending;
 mod strategies;
 mod timeouts;
 
@@ -18,8 +23,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use agentsys_router::{
-    Agent, Payload, RoutePolicy, RouteTask, Router, RouterConfig, Task, TaskError, agent_fn,
-    agent_fn_sync,
+    Agent, ErrorKind, Payload, RoutePolicy, RouteTask, Router, RouterConfig, Task, TaskError,
+    agent_fn, agent_fn_sync,
 };
 use tokio::sync::Semaphore;
 
@@ -45,6 +50,21 @@ fn named(name: &str) -> Arc<dyn Agent> {
 /// Never answers.
 fn silent(name: &str) -> Arc<dyn Agent> {
     Arc::new(agent_fn(name, "Never answers.", |_| pending::<Answer>()))
+}
+
+/// Says that it is busy, which is worth another attempt, and counts how often.
+fn busy(name: &str) -> (Arc<dyn Agent>, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let agent = agent_fn_sync(name, "Is busy.", move |_: &Task, _| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Err::<Payload, _>(busy_error())
+    });
+    (Arc::new(agent), calls)
+}
+
+fn busy_error() -> TaskError {
+    TaskError::new(ErrorKind::Overloaded, "busy").retryable(true)
 }
 
 /// Answers with its name when it is told to.

@@ -154,3 +154,21 @@ async fn dropping_a_task_drops_what_it_nests() {
     assert_eq!(hold.dropped(), 1);
     assert_eq!(loads(&router, "inner"), [0]);
 }
+
+#[tokio::test]
+async fn nested_tasks_share_a_trace_that_no_other_task_has() {
+    let router = router(RouterConfig::default(), &[("a", "b"), ("b", "c")]);
+    let last = agent_fn_with("last", "", async |task: Task, _| {
+        let outermost = task.parent().unwrap().parent().unwrap();
+        assert_eq!(outermost.trace_id(), task.trace_id());
+        Ok(task.trace_id().to_string())
+    });
+    router.register_agent("c", Arc::new(last)).unwrap();
+
+    let (first, second) = (text(&router, "a").await, text(&router, "a").await);
+    assert_ne!(first, second);
+    for shown in [first, second] {
+        assert_eq!(shown.len(), 32);
+        assert_ne!(u128::from_str_radix(&shown, 16), Ok(0));
+    }
+}

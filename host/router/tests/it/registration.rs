@@ -228,3 +228,18 @@ fn an_agents_drop_may_use_the_router() {
     router.unregister_agent(id);
     assert_eq!(&*router.routes()[0].name, "left");
 }
+
+#[tokio::test]
+async fn a_router_tells_which_routes_have_a_policy_of_their_own() {
+    let policy = |places| RoutePolicy::default().max_concurrent(places);
+    let config = RouterConfig::default()
+        .default_policy(policy(1))
+        .route("configured", policy(2));
+    let router = Router::new(config);
+    router.register_agent("plain", named("a")).unwrap();
+    router.set_policy("set", policy(3));
+
+    assert_eq!(router.default_policy(), policy(1));
+    let own = ["configured", "set", "plain", "none"].map(|route| router.has_policy(route));
+    assert_eq!(own, [true, true, false, false]);
+}
