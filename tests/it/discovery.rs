@@ -33,7 +33,7 @@ async fn the_higher_version_serves_and_the_other_takes_over_when_that_is_removed
     );
     host.shutdown().await;
 
-    fs::remove_file(&two.path).unwrap();
+    fs::remove_file(two.path.as_ref().unwrap()).unwrap();
     let host = Setup::at(host.place.clone()).start().await;
     assert_eq!(host.call("version", "").await.unwrap(), "1");
     assert_eq!(host.plugins().len(), 1);
@@ -59,9 +59,9 @@ async fn of_equal_versions_the_directory_named_first_serves() {
         [
             (
                 PluginState::Running,
-                host.place.plugins().join("libecho.so")
+                Some(host.place.plugins().join("libecho.so"))
             ),
-            (PluginState::Discovered, second.join("liba.so")),
+            (PluginState::Discovered, Some(second.join("liba.so"))),
         ]
     );
     host.assert_serves().await;
@@ -162,6 +162,7 @@ async fn a_state_directory_that_cannot_be_made_is_said() {
     let place = Place::new();
     fs::write(place.state(), b"a file").unwrap();
     let error = agentsys_host::Host::builder()
+        .plugin_dir(place.plugins())
         .state_dir(place.state())
         .build()
         .await

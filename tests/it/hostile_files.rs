@@ -20,7 +20,7 @@ async fn refused(file: &str, line: &str, make: impl FnOnce(&Path)) {
     let host = Setup::at(place).start().await;
     let line = format!("DIR/{file}: {line}");
     assert_eq!(host.failure(file), line);
-    assert_eq!(host.status(file).path, path);
+    assert_eq!(host.status(file).path, Some(path.clone()));
     let inspected = inspect(&path).map_err(|error| host.place.shorten(&error.to_string()));
     if let Err(error) = inspected {
         assert_eq!(error, line);

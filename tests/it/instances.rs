@@ -44,40 +44,39 @@ async fn a_bad_config_is_refused_with_the_key() {
     for (config, problem) in [
         (
             json!({ "max_rows": 0 }),
-            ": `max_rows` is 0; it must be at least 1",
+            "max_rows: must be at least 1, and is 0",
         ),
         (
             json!({ "max_rows": 5001 }),
-            ": `max_rows` is 5001; it must be at most 5000",
+            "max_rows: must be at most 5000, and is 5001",
         ),
         (
             json!({ "separator": "---" }),
-            ": `separator` has length 3; it must be at most 2",
+            "separator: must have a length of at most 2, and has 3",
         ),
-        (json!({ "workers": 3 }), ": `workers`: 3 is not even"),
+        (json!({ "workers": 3 }), "workers: 3 is not even"),
         (
             json!({ "max_rows": 0, "workers": 3 }),
-            ": `max_rows` is 0; it must be at least 1; `workers`: 3 is not even",
+            "max_rows: must be at least 1, and is 0; plugins.configured.config.workers: 3 is not even",
         ),
         (
             json!({ "max_rows": "many" }),
-            " at `max_rows`: invalid type: string \"many\", expected usize at line 1 column 18",
+            "max_rows: invalid type: string \"many\", expected usize",
         ),
         (
             json!({ "widths": [1, 300] }),
-            " at `widths[1]`: invalid value: integer `300`, expected u8 at line 1 column 16",
+            "widths.1: invalid value: integer `300`, expected u8",
         ),
         (
             json!({ "rows": 1 }),
-            " at `rows`: unknown field `rows`, expected one of `max_rows`, `separator`, `workers`, `comment`, \
-             `widths` at line 1 column 7",
+            "rows: unknown field `rows`, expected one of `max_rows`, `separator`, `workers`, `comment`, `widths`",
         ),
     ] {
         let host = Setup::with(&["configured"])
             .plugin("configured", options(config))
             .start()
             .await;
-        let expected = format!("`initialize` failed: the config does not fit{problem}");
+        let expected = format!("its config does not fit: plugins.configured.config.{problem}");
         assert_eq!(host.failure("configured"), expected);
     }
 }

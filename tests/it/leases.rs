@@ -5,18 +5,20 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Wake, Waker};
 
 use agentsys_loader::{
-    Data, Instance, Invoked, LeaseKind, LogLine, Routed, Services, Task, failure_kind,
+    Data, Instance, Invoked, LeaseKind, LogLine, Routed, Services, Target, Task, failure_kind,
 };
 use bytes::Bytes;
 use tokio::sync::oneshot::error::TryRecvError;
 
-use crate::harness::loader::{NoServices, SomeTask, handler, open, outcome, text};
-use crate::harness::{Place, options};
+use crate::harness::Place;
+use crate::harness::loader::{
+    NoServices, SomeTask, handler, no_other_services, open, outcome, text,
+};
 
 async fn initialized(place: &Place, generation: &agentsys_loader::Generation) -> Arc<Instance> {
     let instance = Instance::create(generation).unwrap();
     let config = serde_json::json!({ "journal": place.journal().path() });
-    outcome(instance.initialize(options(config).config.to_string().into()))
+    outcome(instance.initialize(config.to_string().into()))
         .await
         .unwrap();
     instance
@@ -168,7 +170,9 @@ impl Services for KeepsWakers {
 
     fn log(&self, _: LogLine<'_>) {}
 
-    fn route_task(&self, _: &str, _: Option<&dyn Task>, _: &str, _: Data) -> Routed {
+    no_other_services!(but send);
+
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
         let kept = self.0.clone();
         Box::pin(poll_fn(move |cx| {
             kept.lock().unwrap().push(cx.waker().clone());
@@ -231,7 +235,9 @@ impl Services for Panics {
         panic!("no log")
     }
 
-    fn route_task(&self, _: &str, _: Option<&dyn Task>, _: &str, _: Data) -> Routed {
+    no_other_services!(but send);
+
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
         panic!("no router")
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use agentsys_loader::{Data, Instance, LogLine, Routed, Services, Task};
+use agentsys_loader::{Instance, LogLine, Services};
 
 use crate::harness::Place;
-use crate::harness::loader::{SomeTask, handler, open, outcome, text};
+use crate::harness::loader::{SomeTask, handler, no_other_services, open, outcome, text};
 
 /// A host that wants warnings, and keeps the levels of what it is told.
 #[derive(Default, Clone)]
@@ -20,9 +20,7 @@ impl Services for Levels {
         self.0.lock().unwrap().push(line.level);
     }
 
-    fn route_task(&self, _: &str, _: Option<&dyn Task>, _: &str, _: Data) -> Routed {
-        unreachable!("this host routes nothing")
-    }
+    no_other_services!();
 }
 
 #[tokio::test]

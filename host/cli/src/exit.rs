@@ -1,12 +1,12 @@
 //! How the program fails: what it prints, and the exit code that scripts act on.
 
 use std::fmt;
-use std::io::IsTerminal;
 
-use agentsys_host::TaskError;
+use agentsys_host::config::ConfigErrors;
+use agentsys_host::{HostError, TaskError};
 
 use crate::control::{ClientError, WireError};
-use crate::text::plain;
+use crate::text::{colours, plain};
 
 /// The program's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,8 @@ pub(crate) enum Code {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,
-    message: String,
+    /// Each in one line; none where standard output has said it all.
+    messages: Vec<String>,
     causes: Vec<String>,
     /// What else is known: the error's kind, its route, its agent.
     notes: Vec<String>,
@@ -31,8 +32,32 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(message: impl fmt::Display) -> Self {
         Self {
+            messages: vec![message.to_string()],
+            ..Self::told()
+        }
+    }
+
+    /// Several things are wrong.
+    pub(crate) fn all(messages: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        Self {
+            messages: messages.into_iter().map(|it| it.to_string()).collect(),
+            ..Self::told()
+        }
+    }
+
+    /// The same, with what else could be done.
+    pub(crate) fn or(mut self, advice: &str) -> Self {
+        if let Some(message) = self.messages.last_mut() {
+            *message = format!("{message}, {advice}");
+        }
+        self
+    }
+
+    /// What is wrong was told already, on standard output.
+    pub(crate) fn told() -> Self {
+        Self {
             code: Code::Failed,
-            message: message.to_string(),
+            messages: Vec::new(),
             causes: Vec::new(),
             notes: Vec::new(),
         }
@@ -48,13 +73,15 @@ impl Failure {
 
     /// Prints it on standard error; a terminal shows the word `error` in red.
     pub(crate) fn print(&self) {
-        let red = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let red = colours(&std::io::stderr());
         let word = if red {
             "\x1b[31;1merror\x1b[0m"
         } else {
             "error"
         };
-        eprintln!("{word}: {}", plain(&self.message));
+        for message in &self.messages {
+            eprintln!("{word}: {}", plain(message));
+        }
         for cause in &self.causes {
             eprintln!("  caused by: {}", plain(cause));
         }
@@ -73,10 +100,24 @@ impl From<WireError> for Failure {
             notes.push("a retry may help".to_owned());
         }
         Self {
-            code: Code::Failed,
-            message: error.message,
             causes: error.causes,
             notes,
+            ..Self::new(error.message)
+        }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::all(errors.0)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Config(errors) => errors.into(),
+            other => Self::new(other),
         }
     }
 }

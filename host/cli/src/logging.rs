@@ -1,10 +1,11 @@
 //! The log, on standard error: lines that read as sentences, or JSON.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Cli, Command, LogFormat, LogLevel};
+use crate::text::colours;
 
 /// Starts the log. A host that runs tells what it does; a single command only what goes wrong.
 pub(crate) fn start(cli: &Cli) {
@@ -14,7 +15,7 @@ pub(crate) fn start(cli: &Cli) {
         (None, false, Command::Run(_)) => LevelFilter::INFO,
         (None, false, _) => LevelFilter::WARN,
     };
-    let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let ansi = colours(&io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)

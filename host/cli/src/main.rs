@@ -7,19 +7,20 @@ mod commands;
 mod control;
 mod exit;
 mod logging;
+mod settings;
 mod table;
 mod text;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Settings};
 use commands::list::What;
 use exit::{Code, Failure};
 
 fn main() {
     let cli = Cli::parse();
     logging::start(&cli);
-    let code = match start(cli.command) {
+    let code = match start(cli.command, &cli.settings) {
         Ok(()) => Code::Done,
         Err(failure) => {
             failure.print();
@@ -31,19 +32,24 @@ fn main() {
 }
 
 /// Runs a command on a runtime of its own, where no plugin code runs.
-fn start(command: Command) -> Result<(), Failure> {
+fn start(command: Command, settings: &Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Run(args) => commands::run::run(args).await,
-            Command::Call(args) => commands::call::call(args).await,
-            Command::Plugins(args) => commands::list::list(args, What::Plugins).await,
-            Command::Routes(args) => commands::list::list(args, What::Routes).await,
+            Command::Run(args) => commands::run::run(args, settings).await,
+            Command::Call(args) => commands::call::call(args, settings).await,
+            Command::Status(args) => commands::status::status(args, settings).await,
+            Command::Plugins(args) => commands::list::list(args, What::Plugins, settings).await,
+            Command::Routes(args) => commands::list::list(args, What::Routes, settings).await,
+            Command::Metrics(args) => commands::metrics::metrics(args, settings).await,
+            Command::Errors(args) => commands::errors::errors(args, settings).await,
+            Command::Events(args) => commands::events::events(args, settings).await,
+            Command::Config(command) => commands::config::config(command, settings).await,
             Command::Inspect(args) => commands::inspect::inspect(&args),
-            Command::Demo(args) => commands::demo::demo(args).await,
+            Command::Demo(args) => commands::demo::demo(args, settings).await,
         }
     });
     runtime.shutdown_background();

@@ -1,4 +1,4 @@
-//! Tables on the terminal.
+//! Tables and colours on the terminal.
 
 use std::fmt;
 
@@ -45,4 +45,27 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.trim_fmt())
     }
+}
+
+/// What a line is shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Colour {
+    Red,
+    Green,
+    Yellow,
+    Dim,
+}
+
+/// The text in that colour, where colours are shown at all.
+pub(crate) fn paint(text: &str, colour: Option<Colour>, colours: bool) -> String {
+    let code = match colour {
+        Some(colour) if colours => match colour {
+            Colour::Red => "31",
+            Colour::Green => "32",
+            Colour::Yellow => "33",
+            Colour::Dim => "2",
+        },
+        _ => return text.to_owned(),
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use agentsys_loader::{Data, Instance, Invoked, Outcome};
+use agentsys_loader::{Data, Failure, Instance, Invoked, Outcome, failure_kind};
 use agentsys_router::{ErrorKind, Payload, Reply, Task, TaskError};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -49,8 +49,11 @@ impl BlockingPool {
                 "all {} threads for the plugin's blocking handlers are in use",
                 self.size
             );
-            let error = TaskError::new(ErrorKind::Overloaded, message);
-            return Reply::Ready(Err(error.retryable(true)));
+            let failure = Failure::new(failure_kind::OVERLOADED, message);
+            return Reply::Ready(finish(Err(Failure {
+                retryable: true,
+                ..failure
+            })));
         };
         let caller_gone = CancellationToken::new();
         let on_drop = caller_gone.clone().drop_guard();

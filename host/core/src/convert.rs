@@ -1,9 +1,12 @@
-//! Between the router's types, which know no plugin, and the loader's.
+//! Between the router's and the storage's types, which know no plugin, and the loader's.
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use agentsys_loader::{Data, Failure, failure_kind as kind};
 use agentsys_router::{ContentType, ErrorKind, Payload, TaskError};
+use agentsys_storage::{StorageError, Value};
 
 pub(crate) fn data(payload: Payload) -> Data {
     let (bytes, content_type) = payload.into_parts();
@@ -27,11 +30,57 @@ pub(crate) fn task_error(failure: Failure) -> TaskError {
         .retryable(failure.retryable)
 }
 
+/// A failure as plugins see it. One that the router has tried again in vain is not for the task round it to try again: else the tries of
+/// nested tasks would multiply.
 pub(crate) fn failure(error: &TaskError) -> Failure {
     let mut failure = Failure::new(code(error.kind()), error.message());
     failure.causes = error.causes().map(ToOwned::to_owned).collect();
-    failure.retryable = error.is_retryable();
+    failure.retryable = error.is_retryable() && error.attempts() <= 1;
     failure
+}
+
+/// What was stored, as plugins see it.
+pub(crate) fn stored(value: Value) -> Data {
+    Data {
+        bytes: value.bytes,
+        content_type: value.content_type,
+    }
+}
+
+/// What a plugin wants stored. Where it hands back bytes of a library's, they are copied: the storage may keep them longer than that.
+pub(crate) fn to_store(data: Data) -> Value {
+    Value::new(Bytes::copy_from_slice(&data.bytes), data.content_type)
+}
+
+pub(crate) fn storage_failure(error: &StorageError) -> Failure {
+    let kind = match error {
+        StorageError::EmptyKey
+        | StorageError::KeyTooLong { .. }
+        | StorageError::ValueTooLarge { .. }
+        | StorageError::ContentTypeTooLong { .. }
+        | StorageError::InvalidNamespace { .. } => kind::INVALID_INPUT,
+        StorageError::Full { .. } => kind::OVERLOADED,
+        StorageError::DamagedValue { .. } => kind::FAILED,
+        _ => kind::UNAVAILABLE,
+    };
+    let mut failure = Failure::new(kind, error.to_string());
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        failure.causes.push(cause.to_string());
+        source = cause.source();
+    }
+    failure
+}
+
+/// What is wrong with a call of a plugin's `process`, in words of plugins and not of the route that stands for it.
+pub(crate) fn no_process(error: TaskError, plugin: &str, route: &str) -> TaskError {
+    // One that the plugin's `process` itself answers names the agent that it is.
+    let refused = error.agent().is_none() && error.route() == Some(route);
+    if error.kind() != ErrorKind::NotFound || !refused {
+        return error;
+    }
+    let message = format!("no plugin {plugin:?} with a `process` of its own serves");
+    TaskError::new(ErrorKind::NotFound, message)
 }
 
 fn error_kind(code: u32) -> ErrorKind {

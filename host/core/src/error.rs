@@ -4,12 +4,55 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agentsys_loader::{CopyError, Failure, InspectError, LoadError};
+use agentsys_loader::{ConfigIssue, ConfigKey, CopyError, Failure, InspectError, LoadError};
+use agentsys_router::RouterError;
+use agentsys_storage::StorageError;
+
+use crate::config::{ConfigErrors, ConfigProblem, Loaded};
 
 /// A host cannot be built. What is wrong with a plugin is no such error: the host runs without it, and says so in its status.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
+    /// The configuration does not fit.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The storage that the configuration asks for cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A plugin that is linked into the program says of itself what cannot be.
+    #[error("the linked plugin {plugin}: {reason}")]
+    Linked {
+        /// Its type.
+        plugin: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An agent of the program's own cannot be registered.
+    #[error("an agent cannot be registered: {0}")]
+    Agent(#[from] RouterError),
+    /// There is no such plugin.
+    #[error("there is no plugin {name:?}{hint}")]
+    NoSuchPlugin {
+        /// The name.
+        name: String,
+        /// Which one may be meant, if one is near.
+        hint: String,
+    },
+    /// A plugin of that name is there already.
+    #[error("there is a plugin {name:?} already: give this use of its library another name")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// A plugin that was asked for does not run.
+    #[error("plugin {name} does not run: {reason}")]
+    NotRunning {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// The state directory cannot be used.
     #[error("the state directory cannot be used: {0}")]
     StateDir(#[from] CopyError),
@@ -52,6 +95,9 @@ pub enum PluginError {
         /// The time that it had.
         within: Duration,
     },
+    /// Its config does not fit.
+    #[error("its config does not fit: {}", .0.join("; "))]
+    Config(Vec<String>),
     /// `initialize` failed or panicked.
     #[error("`initialize` failed: {}", chain(.0))]
     Initialize(Failure),
@@ -70,6 +116,46 @@ pub enum PluginError {
     /// The host's own thread for it ended.
     #[error("the host could not run it: {0}")]
     Internal(String),
+}
+
+/// What does not fit of a plugin's config, with its place in the file where it stands in one.
+pub(crate) fn config_problem(loaded: &Loaded, plugin: &str, issue: &ConfigIssue) -> ConfigProblem {
+    let steps = issue.path.iter().map(|key| match key {
+        ConfigKey::Name(name) => name.clone(),
+        ConfigKey::Index(index) => index.to_string(),
+    });
+    let root = ["plugins", plugin, "config"].map(str::to_owned);
+    let path: Vec<String> = root.into_iter().chain(steps).collect();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    loaded.problem(&path, &issue.message)
+}
+
+impl PluginError {
+    pub(crate) fn config(loaded: &Loaded, plugin: &str, issues: &[ConfigIssue]) -> Self {
+        let problems = issues
+            .iter()
+            .map(|issue| config_problem(loaded, plugin, issue));
+        Self::Config(problems.map(|problem| problem.to_string()).collect())
+    }
+
+    /// Whether another try would fail in the same way.
+    pub(crate) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Inspect(_) | Self::Changed { .. } | Self::Config(_) | Self::Route(_) => true,
+            Self::Load(error) => !matches!(error, LoadError::Thread { .. }),
+            _ => false,
+        }
+    }
+}
+
+/// The end of a sentence about an unknown name: which one may be meant, or nothing.
+pub(crate) fn did_you_mean<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let likeness = |name: &str| strsim::jaro_winkler(wanted, name);
+    let near = names
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness >= 0.8);
+    let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0));
+    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean {name:?}?"))
 }
 
 fn chain(failure: &Failure) -> String {

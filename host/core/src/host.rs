@@ -1,27 +1,40 @@
 //! The host as its embedder holds it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use agentsys_router::{ErrorKind, Payload, Router, TaskError, TaskOptions};
+use agentsys_storage::{Namespace, Storage};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::builder::HostBuilder;
-use crate::plugins::Plugins;
-use crate::runtimes::{Runtimes, after, on_own_thread, within};
+use crate::config::Loaded;
+use crate::error::{HostError, did_you_mean};
+use crate::events::{EventLog, Events};
+use crate::failures::{FailedTask, FailureLog};
+use crate::ground::Ground;
+use crate::lifecycle::Driver;
+use crate::metrics::PluginMetrics;
+use crate::opening::Source;
+use crate::plugin::Plugin;
+use crate::runtimes::{after, within};
 use crate::status::{PluginStatus, RouteStatus};
 
-/// A running host. Cheap to clone; call [`shutdown`](Self::shutdown) when done, so that plugins are cleaned up. When the last clone goes
-/// without that, plugins are dropped, not cleaned up.
+/// A running host. Cheap to clone; call [`shutdown`](Self::shutdown) when done, so that plugins are cleaned up, or use
+/// [`HostBuilder::run`], which does so on every path. When the last clone goes without that, plugins are dropped, not cleaned up.
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) router: Router,
-    pub(crate) plugins: Plugins,
-    pub(crate) runtimes: Arc<Runtimes>,
+    pub(crate) ground: Ground,
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) events: Arc<EventLog>,
+    pub(crate) failures: Arc<FailureLog>,
+    /// What plugins can be made of, by the name that each library gives itself.
+    pub(crate) libraries: BTreeMap<String, Source>,
     pub(crate) drain_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     /// How the one shutdown goes, once somebody asked for it.
@@ -38,26 +51,81 @@ impl Host {
     /// The router: routes tasks, and registers agents of the embedder's own.
     #[must_use]
     pub fn router(&self) -> &Router {
-        &self.0.router
+        &self.0.ground.router
+    }
+
+    /// A plugin by its name, to call its `process`.
+    ///
+    /// # Errors
+    /// [`HostError::NoSuchPlugin`].
+    pub fn plugin(&self, name: &str) -> Result<Plugin, HostError> {
+        if self.0.driver.has(name) {
+            return Ok(Plugin::new(self, name));
+        }
+        let names = self.0.driver.names();
+        Err(HostError::NoSuchPlugin {
+            name: name.to_owned(),
+            hint: did_you_mean(name, names.iter().map(String::as_str)),
+        })
     }
 
     /// What became of each plugin, by name.
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginStatus> {
-        self.0.plugins.status()
+        self.0.driver.status()
     }
 
-    /// The routes, by name.
+    /// The routes, by name, without those that stand for plugins' own `process`.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteStatus> {
-        let routes = self.0.router.routes();
-        routes.into_iter().map(RouteStatus::from).collect()
+        let routes = self.router().routes().into_iter();
+        let named = routes.filter(|route| !route.name.starts_with(crate::serving::PROCESS));
+        named.map(RouteStatus::from).collect()
+    }
+
+    /// The program's own namespace in the storage that all plugins share.
+    #[must_use]
+    pub fn storage(&self) -> Namespace {
+        let storage = self.shared_storage();
+        storage
+            .namespace(Namespace::HOST)
+            .expect("a constant that is a name")
+    }
+
+    /// The storage that all plugins share: [`Storage::namespace`] with a plugin's name is what that plugin sees.
+    #[must_use]
+    pub fn shared_storage(&self) -> &Storage {
+        &self.0.ground.storage
+    }
+
+    /// What happens to the plugins: from the host's beginning, then as it comes.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(&self.0.events)
+    }
+
+    /// What was counted and measured, by plugin.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<PluginMetrics> {
+        self.0.ground.metrics.snapshot()
+    }
+
+    /// The tasks that failed last, of each route so many as the config's `error_history` says; the latest first.
+    #[must_use]
+    pub fn errors(&self) -> Vec<FailedTask> {
+        self.0.failures.list()
+    }
+
+    /// The config, with where each value came from.
+    #[must_use]
+    pub fn config(&self) -> &Loaded {
+        &self.0.ground.loaded
     }
 
     /// The runtime on which no plugin code runs: for what must answer also when a plugin never returns.
     #[must_use]
     pub fn control(&self) -> &Handle {
-        self.0.runtimes.control()
+        self.0.ground.runtimes.control()
     }
 
     /// Routes a task on a thread of its own, so that a handler that never returns costs that thread and nothing else: for callers that
@@ -80,7 +148,7 @@ impl Host {
             (policy, asked) => policy.or(asked).unwrap_or_default(),
         };
         let (router, name) = (self.router().clone(), route.to_owned());
-        let task = on_own_thread(self.0.runtimes.workers(), move || async move {
+        let task = self.0.ground.runtimes.on_own_thread(move || async move {
             router.route_task_with(&name, data, options).await
         });
         match within(self.control(), limit.saturating_add(GRACE), task).await {
@@ -98,7 +166,7 @@ impl Host {
 
     /// Tells the plugins the level of the program's log as it is now. They learn it when they start; this is for programs that change it later.
     pub fn update_log_level(&self) {
-        self.0.plugins.set_log_level();
+        self.0.driver.set_log_level();
     }
 
     /// Drains the tasks under way, then cleans the plugins up, the last to serve first, and closes them. Ends within the shutdown's
@@ -136,18 +204,35 @@ impl Host {
 /// How much longer than its time a task may take to say that its time is over.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// What is kept of a shutdown's time for the storage, if a tenth of it is more.
+const STORAGE: Duration = Duration::from_millis(500);
+
 impl Inner {
     async fn stop(&self) -> Shutdown {
         let end = after(self.shutdown_timeout);
         // What drains must leave time to clean up.
         let drain = self.drain_timeout.min(self.shutdown_timeout / 2);
-        let cut_off = self.router.stop(drain).await;
+        let cut_off = self.ground.router.stop(drain).await;
         if cut_off > 0 {
             tracing::warn!("{cut_off} task(s) did not end within {drain:?} and were cut off");
         }
-        let left = end.saturating_duration_since(Instant::now());
-        self.plugins.stop(left).await;
+        // The storage comes last, since a cleanup may store something, and needs a moment too.
+        let reserved = (self.shutdown_timeout / 10).min(STORAGE);
+        let left = |end: Instant| end.saturating_duration_since(Instant::now());
+        self.driver.stop(left(end).saturating_sub(reserved)).await;
+        let (limit, closing) = (left(end), self.ground.storage.disconnect());
+        match within(self.ground.runtimes.control(), limit, closing).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::error!("the storage did not end well: {error}"),
+            None => tracing::error!("the storage did not end within {limit:?}"),
+        }
         Shutdown { cut_off }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.driver.abandon();
     }
 }
 
@@ -162,7 +247,7 @@ pub struct Shutdown {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")
-            .field("router", &self.0.router)
+            .field("router", self.router())
             .finish_non_exhaustive()
     }
 }

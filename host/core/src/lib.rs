@@ -31,28 +31,50 @@
 
 #![forbid(unsafe_code)]
 
+mod added;
 mod agent;
 mod blocking;
 mod builder;
+mod building;
+pub mod config;
 mod convert;
 mod error;
+mod events;
+mod examine;
+mod failures;
+mod ground;
 mod host;
+mod lifecycle;
+mod metrics;
+mod opening;
 mod options;
-mod plugins;
+mod plugin;
+mod policies;
+mod roster;
 mod runtimes;
+mod scope;
 mod services;
 mod serving;
 mod slot;
 mod status;
 mod task;
 
-pub use agentsys_loader::{InspectError, Inspected, inspect};
+pub use agentsys_loader::{InspectError, Inspected, Linked, LinkedPlugin, inspect};
 pub use agentsys_router::{
-    Agent, AgentId, AgentInfo, ContentType, ErrorKind, Payload, Reply, RoutePolicy, Router,
-    RouterError, Strategy, Task, TaskError, TaskOptions, agent_fn, agent_fn_sync, agent_fn_with,
+    Agent, AgentId, AgentInfo, Candidate, ContentType, ErrorKind, Payload, Reply, RoutePolicy,
+    Router, RouterError, RoutingStrategy, Strategy, Task, TaskError, TaskOptions, agent_fn,
+    agent_fn_sync, agent_fn_with,
 };
+pub use agentsys_storage as storage;
 pub use builder::HostBuilder;
+pub use config::Config;
 pub use error::{HostError, PluginError};
+pub use events::{Events, PluginEvent};
+pub use examine::Examination;
+pub use failures::FailedTask;
 pub use host::{Host, Shutdown};
+pub use lifecycle::PluginState;
+pub use metrics::{CallMetrics, Metric, PluginMetrics, Summary};
 pub use options::PluginOptions;
-pub use status::{AgentStatus, PluginState, PluginStatus, RouteStatus};
+pub use plugin::Plugin;
+pub use status::{AgentStatus, PluginStatus, RouteStatus};

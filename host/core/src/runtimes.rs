@@ -3,6 +3,8 @@
 //! A plugin's function may never return, and nobody can make it. What must go on all the same (deadlines, signals, the
 //! control socket, shutdown) runs on the *control* runtime, where no plugin code ever runs. Plugin code runs on the *workers*, or on
 //! the threads of an embedder that calls a route.
+//!
+//! A test wants the opposite: everything on its own runtime, whose clock it may stop. There a plugin that never returns holds up all.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +23,14 @@ const MOST_BLOCKING_THREADS: usize = 1 << 16;
 pub(crate) struct Runtimes {
     control: Handle,
     end_control: CancellationToken,
-    workers: Option<Runtime>,
+    workers: Workers,
+}
+
+#[derive(Debug)]
+enum Workers {
+    Own(Option<Runtime>),
+    /// The embedder's, for all.
+    Shared(Handle),
 }
 
 impl Runtimes {
@@ -57,8 +66,17 @@ impl Runtimes {
         Ok(Self {
             control: handle,
             end_control,
-            workers: Some(workers),
+            workers: Workers::Own(Some(workers)),
         })
+    }
+
+    /// One runtime, the embedder's own, for all.
+    pub(crate) fn shared(handle: Handle) -> Self {
+        Self {
+            control: handle.clone(),
+            end_control: CancellationToken::new(),
+            workers: Workers::Shared(handle),
+        }
     }
 
     /// The runtime on which no plugin code runs.
@@ -68,17 +86,49 @@ impl Runtimes {
 
     /// The runtime on which plugin code runs.
     pub(crate) fn workers(&self) -> &Handle {
-        self.workers
-            .as_ref()
-            .expect("taken in `drop` alone")
-            .handle()
+        match &self.workers {
+            Workers::Own(runtime) => runtime.as_ref().expect("taken in `drop` alone").handle(),
+            Workers::Shared(handle) => handle,
+        }
+    }
+
+    /// Runs a plugin's future on a thread of its own, which may be lost. The future is dropped where the caller gives up, as soon as it awaits.
+    pub(crate) async fn on_own_thread<F, Fut>(&self, make: F) -> Result<Fut::Output, String>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        let given_up = CancellationToken::new();
+        let _give_up = given_up.clone().drop_guard();
+        let work = async move {
+            tokio::select! {
+                biased;
+                () = given_up.cancelled() => None,
+                output = async { make().await } => Some(output),
+            }
+        };
+        let task = match &self.workers {
+            Workers::Own(_) => {
+                let handle = self.workers().clone();
+                self.workers().spawn_blocking(move || handle.block_on(work))
+            }
+            Workers::Shared(handle) => handle.spawn(work),
+        };
+        match task.await {
+            Ok(Some(output)) => Ok(output),
+            Ok(None) => Err("the caller gave up".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
 impl Drop for Runtimes {
     fn drop(&mut self) {
         self.end_control.cancel();
-        if let Some(workers) = self.workers.take() {
+        if let Workers::Own(workers) = &mut self.workers
+            && let Some(workers) = workers.take()
+        {
             // Without waiting: a plugin that never returns holds its thread for good, and this may be an async context.
             workers.shutdown_background();
         }
@@ -103,30 +153,4 @@ pub(crate) async fn within<F: Future>(
         tokio::time::timeout(limit, future)
     };
     timeout.await.ok()
-}
-
-/// Runs a plugin's future on a thread of its own, which may be lost. The future is dropped where the caller gives up, as soon as it awaits.
-pub(crate) async fn on_own_thread<F, Fut>(workers: &Handle, make: F) -> Result<Fut::Output, String>
-where
-    F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future + 'static,
-    Fut::Output: Send + 'static,
-{
-    let given_up = CancellationToken::new();
-    let _give_up = given_up.clone().drop_guard();
-    let handle = workers.clone();
-    let task = workers.spawn_blocking(move || {
-        handle.block_on(async {
-            tokio::select! {
-                biased;
-                () = given_up.cancelled() => None,
-                output = make() => Some(output),
-            }
-        })
-    });
-    match task.await {
-        Ok(Some(output)) => Ok(output),
-        Ok(None) => Err("the caller gave up".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
 }

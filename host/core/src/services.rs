@@ -1,33 +1,69 @@
-//! What plugins ask of the host: its log and its router.
+//! What a plugin asks of its host: its log, other agents, its namespace in the storage, its metrics.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use agentsys_loader::{Data, Failure, LogLine, Routed, Services, Task, failure_kind};
-use agentsys_router::{Router, TaskOptions};
+use agentsys_loader::{
+    AddedRoute, Data, Failure, Instance, LogLine, MetricKind, MetricUpdate, Routed, Services,
+    StorageAnswer, StorageOperation, Stored, Target, Task, failure_kind,
+};
+use agentsys_router::{Payload, Router, TaskError, TaskOptions};
+use agentsys_storage::{Namespace, Scan, StorageError};
 use tokio::runtime::Handle;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
+use crate::added::AddedRoutes;
 use crate::convert;
+use crate::ground::Ground;
+use crate::metrics::PluginMeters;
+use crate::serving::PROCESS;
 use crate::task::KeptTask;
 
-/// The host's services.
-pub(crate) struct HostServices {
-    pub(crate) router: Router,
-    pub(crate) workers: Handle,
+/// The host's services, for one generation of one plugin.
+pub(crate) struct PluginServices {
+    plugin: Arc<str>,
+    router: Router,
+    workers: Handle,
+    storage: Result<Namespace, StorageError>,
+    meters: Arc<PluginMeters>,
+    added: AddedRoutes,
 }
 
-impl Services for HostServices {
-    fn max_log_level(&self) -> u32 {
-        match LevelFilter::current().into_level() {
-            None => 0,
-            Some(Level::ERROR) => 1,
-            Some(Level::WARN) => 2,
-            Some(Level::INFO) => 3,
-            Some(Level::DEBUG) => 4,
-            Some(Level::TRACE) => 5,
+impl PluginServices {
+    pub(crate) fn new(ground: &Ground, plugin: &Arc<str>) -> Self {
+        let meters = ground.metrics.plugin(plugin);
+        Self {
+            plugin: Arc::clone(plugin),
+            router: ground.router.clone(),
+            workers: ground.runtimes.workers().clone(),
+            storage: ground.storage.namespace(plugin),
+            added: AddedRoutes::new(ground.router.clone(), Arc::clone(&meters)),
+            meters,
         }
+    }
+
+    /// The routes that the plugin's instances added.
+    pub(crate) fn added(&self) -> &AddedRoutes {
+        &self.added
+    }
+}
+
+/// The most detailed level of the program's log: 0 none, 1 error, to 5 trace.
+pub(crate) fn max_log_level() -> u32 {
+    match LevelFilter::current().into_level() {
+        None => 0,
+        Some(Level::ERROR) => 1,
+        Some(Level::WARN) => 2,
+        Some(Level::INFO) => 3,
+        Some(Level::DEBUG) => 4,
+        Some(Level::TRACE) => 5,
+    }
+}
+
+impl Services for PluginServices {
+    fn max_log_level(&self) -> u32 {
+        max_log_level()
     }
 
     fn log(&self, line: LogLine<'_>) {
@@ -59,31 +95,25 @@ impl Services for HostServices {
         }
     }
 
-    fn route_task(
-        &self,
-        plugin: &str,
-        parent: Option<&dyn Task>,
-        route: &str,
-        data: Data,
-    ) -> Routed {
-        let mut options = TaskOptions::default();
-        if let Some(parent) = parent {
-            let shared: Arc<dyn Any + Send + Sync> = parent.share();
-            match shared.downcast::<KeptTask>() {
-                Ok(kept) => options = options.parent(Arc::clone(&kept.task)),
-                Err(_) => {
-                    let message =
-                        format!("plugin {plugin} nests a task in one that is not this host's");
-                    let failure = Failure::new(failure_kind::INTERNAL, message);
-                    return Box::pin(std::future::ready(Err(failure)));
-                }
+    fn send(&self, parent: Option<&dyn Task>, target: Target, name: &str, data: Data) -> Routed {
+        let options = match parent.map(nested_in) {
+            None => TaskOptions::default(),
+            Some(Some(options)) => options,
+            Some(None) => {
+                let plugin = &self.plugin;
+                let message =
+                    format!("plugin {plugin} nests a task in one that is not this host's");
+                return failed(Failure::new(failure_kind::INTERNAL, message));
             }
-        }
-        let (router, route) = (self.router.clone(), route.to_owned());
+        };
+        let (router, name) = (self.router.clone(), name.to_owned());
+        let data = convert::payload(data);
         let mut task = Box::pin(async move {
-            let answer = router
-                .route_task_with(&route, convert::payload(data), options)
-                .await;
+            let answer = match target {
+                Target::Agent => router.send_with(&name, data, options).await,
+                Target::Plugin => process(&router, &name, data, options).await,
+                Target::Route => router.route_task_with(&name, data, options).await,
+            };
             let answer = answer.map_err(|error| convert::failure(&error))?;
             Ok(convert::data(answer).into_payload())
         });
@@ -94,4 +124,101 @@ impl Services for HostServices {
             task.as_mut().poll(cx)
         }))
     }
+
+    fn add_route(&self, instance: &Arc<Instance>, route: AddedRoute) -> Result<(), Failure> {
+        self.added.add(instance, route)
+    }
+
+    fn remove_route(&self, instance: &Arc<Instance>, handler: u32) -> bool {
+        self.added.remove(instance, handler)
+    }
+
+    fn storage(&self, operation: StorageOperation) -> Stored {
+        let namespace = match &self.storage {
+            Ok(namespace) => namespace.clone(),
+            Err(error) => {
+                let failure = convert::storage_failure(error);
+                return Box::pin(std::future::ready(Err(failure)));
+            }
+        };
+        let mut work = Box::pin(async move {
+            let done = run(&namespace, operation).await;
+            done.map_err(|error| convert::storage_failure(&error))
+        });
+        let workers = self.workers.clone();
+        Box::pin(std::future::poll_fn(move |cx| {
+            let _entered = workers.enter();
+            work.as_mut().poll(cx)
+        }))
+    }
+
+    fn register_metric(&self, kind: MetricKind, name: &str) -> u64 {
+        match self.meters.own.register(kind, name) {
+            Ok(number) => number,
+            Err(refused) => {
+                let plugin = &self.plugin;
+                tracing::warn!(plugin = %plugin, "{plugin} measures in vain: {refused}");
+                0
+            }
+        }
+    }
+
+    fn update_metric(&self, metric: u64, update: MetricUpdate) {
+        self.meters.own.update(metric, update);
+    }
+}
+
+/// A task within the other; none where the other is of another host.
+fn nested_in(parent: &dyn Task) -> Option<TaskOptions> {
+    let shared: Arc<dyn Any + Send + Sync> = parent.share();
+    let kept = shared.downcast::<KeptTask>().ok()?;
+    Some(TaskOptions::default().parent(Arc::clone(&kept.task)))
+}
+
+/// Has a plugin's own `process` take data in.
+pub(crate) async fn process(
+    router: &Router,
+    plugin: &str,
+    data: Payload,
+    options: TaskOptions,
+) -> Result<Payload, TaskError> {
+    let route = format!("{PROCESS}{plugin}");
+    let answer = router.route_task_with(&route, data, options).await;
+    answer.map_err(|error| convert::no_process(error, plugin, &route))
+}
+
+fn failed(failure: Failure) -> Routed {
+    Box::pin(std::future::ready(Err(failure)))
+}
+
+async fn run(
+    namespace: &Namespace,
+    operation: StorageOperation,
+) -> Result<StorageAnswer, StorageError> {
+    Ok(match operation {
+        StorageOperation::Get { key } => {
+            let value = namespace.get(&key).await?;
+            StorageAnswer::Value(value.map(convert::stored))
+        }
+        StorageOperation::Put { key, value } => {
+            namespace.put(&key, convert::to_store(value)).await?;
+            StorageAnswer::Done
+        }
+        StorageOperation::Delete { key } => StorageAnswer::Removed(namespace.delete(&key).await?),
+        StorageOperation::Scan {
+            prefix,
+            after,
+            limit,
+        } => {
+            let scan = Scan::prefix(prefix).after(after).limit(limit);
+            let page = namespace.scan(scan).await?;
+            let entries = page.entries.into_iter();
+            StorageAnswer::Page {
+                entries: entries
+                    .map(|(key, value)| (key, convert::stored(value)))
+                    .collect(),
+                more: page.more,
+            }
+        }
+    })
 }

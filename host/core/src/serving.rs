@@ -1,201 +1,132 @@
-//! One plugin that serves: its generation, its instances and its agents, from opening to closing.
+//! One generation that serves: its instances in their places, its agents, and its end.
 
-use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use agentsys_loader::{
-    Candidate, CopyStore, Failure, Generation, Instance, LeaseKind, Mode, RouteRecord, Services,
-    Source, failure_kind, read_and_inspect,
-};
-use agentsys_router::{Agent, AgentInfo};
+use agentsys_loader::{ConfigIssue, Failure, Generation, Instance, LeaseKind, failure_kind};
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
-use crate::agent::PluginAgent;
-use crate::blocking::BlockingPool;
 use crate::error::PluginError;
+use crate::ground::Ground;
+use crate::lifecycle::Driver;
+use crate::opening::Opened;
 use crate::options::PluginOptions;
-use crate::runtimes::{Runtimes, after, on_own_thread, within};
+use crate::runtimes::{after, within};
+use crate::services::PluginServices;
 use crate::slot::Slot;
 
-/// How many blocking handlers run at once where neither plugin nor config says.
-const BLOCKING_THREADS: usize = 32;
+/// The prefix of the routes by which plugins' own `process` is called. No plugin's route can have such a name.
+pub(crate) const PROCESS: &str = "plugin:";
 
 pub(crate) struct Serving {
-    name: Arc<str>,
-    generation: Arc<Generation>,
-    slots: Vec<Arc<Slot>>,
-    options: PluginOptions,
-    runtimes: Arc<Runtimes>,
-}
-
-/// What a plugin needs from its host to serve.
-pub(crate) struct Ground {
-    pub(crate) copies: Arc<CopyStore>,
-    pub(crate) services: Arc<dyn Services>,
-    pub(crate) runtimes: Arc<Runtimes>,
-}
-
-/// The agents to register, by route; and what tells that the generation has been closed.
-pub(crate) struct Started {
-    pub(crate) serving: Arc<Serving>,
-    pub(crate) agents: Vec<(String, Arc<dyn Agent>)>,
-    pub(crate) closed: oneshot::Receiver<()>,
-}
-
-/// Opens a plugin, makes its instances and initializes them. What fails leaves nothing serving behind.
-pub(crate) async fn start(
-    ground: &Ground,
-    candidate: &Candidate,
-    number: u64,
-    options: PluginOptions,
-) -> Result<Started, PluginError> {
-    let runtimes = &ground.runtimes;
-    let name: Arc<str> = candidate.inspected.metadata.plugin.name.as_str().into();
-    let (on_closed, closed) = oneshot::channel();
-    let opening = {
-        let (path, name) = (candidate.path.clone(), Arc::clone(&name));
-        let (copies, services) = (Arc::clone(&ground.copies), Arc::clone(&ground.services));
-        runtimes
-            .workers()
-            .spawn_blocking(move || open(&path, &copies, name, number, services, on_closed))
-    };
-    let limit = options.initialize_timeout;
-    let opened = within(runtimes.control(), limit, opening).await;
-    let opened = opened.ok_or_else(|| PluginError::LoadTimeout {
-        path: candidate.path.clone(),
-        within: limit,
-    })?;
-    let (generation, routes) =
-        opened.map_err(|error| PluginError::Internal(error.to_string()))??;
-    let generation = Arc::new(generation);
-
-    let mut slots: Vec<Arc<Slot>> = Vec::new();
-    for _ in 0..options.instances.max(1) {
-        match instance(&generation, &options, runtimes).await {
-            Ok(instance) => slots.push(Arc::new(Slot::new(instance))),
-            Err(error) => {
-                let begun = Serving::new(name, generation, slots, options, runtimes);
-                begun.stop(begun.options.cleanup_timeout).await;
-                return Err(error);
-            }
-        }
-    }
-    let serving = Arc::new(Serving::new(name, generation, slots, options, runtimes));
-    let agents = serving.agents(&routes);
-    Ok(Started {
-        serving,
-        agents,
-        closed,
-    })
-}
-
-fn open(
-    path: &Path,
-    copies: &CopyStore,
-    plugin: Arc<str>,
-    number: u64,
-    services: Arc<dyn Services>,
-    on_closed: oneshot::Sender<()>,
-) -> Result<(Generation, Vec<RouteRecord>), PluginError> {
-    // Read again, and copied from these very bytes: what is opened is what was inspected.
-    let (inspected, bytes) = read_and_inspect(path)?;
-    if *inspected.metadata.plugin.name != *plugin {
-        let reason = format!(
-            "it held plugin {plugin} a moment ago, and now {}",
-            inspected.metadata.plugin.name
-        );
-        return Err(PluginError::Changed {
-            path: path.to_owned(),
-            reason,
-        });
-    }
-    let copy = copies.copy(&bytes, &inspected.content_hash)?;
-    let source = Source {
-        path,
-        inspected: &inspected,
-        copy,
-        plugin,
-        number,
-    };
-    let generation = Generation::open(source, services, move || {
-        let _ = on_closed.send(());
-    })?;
-    Ok((generation, inspected.metadata.routes))
-}
-
-/// A fresh, initialized instance.
-async fn instance(
-    generation: &Arc<Generation>,
-    options: &PluginOptions,
-    runtimes: &Arc<Runtimes>,
-) -> Result<Arc<Instance>, PluginError> {
-    let limit = options.initialize_timeout;
-    let config = Bytes::from(options.config.to_string());
-    let generation = Arc::clone(generation);
-    let making = on_own_thread(runtimes.workers(), || async move {
-        let instance = Instance::create(&generation)?;
-        drop(generation);
-        instance.initialize(config).outcome().await?;
-        Ok(instance)
-    });
-    match within(runtimes.control(), limit, making).await {
-        Some(Ok(made)) => made.map_err(PluginError::Initialize),
-        Some(Err(lost)) => Err(PluginError::Internal(lost)),
-        None => Err(PluginError::InitializeTimeout(limit)),
-    }
+    pub(crate) name: Arc<str>,
+    pub(crate) generation: Arc<Generation>,
+    services: Arc<PluginServices>,
+    pub(crate) slots: Vec<Arc<Slot>>,
+    pub(crate) options: PluginOptions,
+    pub(crate) ground: Ground,
+    /// Who is told when there is no instance to call any more, and when there is one again.
+    driver: Weak<Driver>,
+    /// The routes that have their policy from its options.
+    policed: Mutex<BTreeSet<String>>,
 }
 
 impl Serving {
-    fn new(
-        name: Arc<str>,
-        generation: Arc<Generation>,
-        slots: Vec<Arc<Slot>>,
-        options: PluginOptions,
-        runtimes: &Arc<Runtimes>,
+    /// Makes all instances and initializes them. What fails leaves none behind.
+    pub(crate) async fn start(
+        name: &Arc<str>,
+        opened: &Opened,
+        options: &PluginOptions,
+        ground: &Ground,
+        driver: Weak<Driver>,
+    ) -> Result<Arc<Self>, PluginError> {
+        let mut serving = Self::empty(name, opened, options, ground, driver);
+        serving.check_config().await?;
+        let mut instances = Vec::new();
+        for _ in 0..options.instances.max(1) {
+            match serving.instance().await {
+                Ok(instance) => {
+                    serving
+                        .slots
+                        .push(Arc::new(Slot::new(Arc::clone(&instance))));
+                    instances.push(instance);
+                }
+                Err(error) => {
+                    drop(instances);
+                    serving.stop(options.cleanup_timeout).await;
+                    return Err(error);
+                }
+            }
+        }
+        let serving = Arc::new(serving);
+        for (slot, instance) in serving.slots.iter().zip(instances) {
+            serving.services.added().serve(&instance, slot, &serving);
+        }
+        Ok(serving)
+    }
+
+    /// As many places to be filled at the first calls.
+    pub(crate) async fn start_lazily(
+        name: &Arc<str>,
+        opened: &Opened,
+        options: &PluginOptions,
+        ground: &Ground,
+        driver: Weak<Driver>,
+    ) -> Result<Arc<Self>, PluginError> {
+        let mut serving = Self::empty(name, opened, options, ground, driver);
+        serving.check_config().await?;
+        let places = (0..options.instances.max(1)).map(|_| Arc::new(Slot::lazy()));
+        serving.slots.extend(places);
+        Ok(Arc::new(serving))
+    }
+
+    fn empty(
+        name: &Arc<str>,
+        opened: &Opened,
+        options: &PluginOptions,
+        ground: &Ground,
+        driver: Weak<Driver>,
     ) -> Self {
         Self {
-            name,
-            generation,
-            slots,
-            options,
-            runtimes: Arc::clone(runtimes),
+            name: Arc::clone(name),
+            generation: Arc::clone(&opened.generation),
+            services: Arc::clone(&opened.services),
+            slots: Vec::new(),
+            options: options.clone(),
+            ground: ground.clone(),
+            driver,
+            policed: Mutex::default(),
         }
     }
 
-    fn agents(self: &Arc<Self>, records: &[RouteRecord]) -> Vec<(String, Arc<dyn Agent>)> {
-        let asked = self
-            .options
-            .blocking_threads
-            .or_else(|| self.generation.blocking_threads());
-        let threads = asked.unwrap_or(BLOCKING_THREADS);
-        let pool = Arc::new(BlockingPool::new(threads, self.runtimes.workers().clone()));
-        let mut agents: Vec<(String, Arc<dyn Agent>)> = Vec::new();
-        for (handler, described) in (0..).zip(&self.generation.description().handlers) {
-            let record = records.iter().find(|record| record.name == described.route);
-            let mut info =
-                AgentInfo::new(&*self.name, record.map_or("", |record| &record.description))
-                    .owner(Arc::clone(&self.name));
-            if let Some(schema) = &described.input_schema {
-                info = info.input_schema(schema.to_string());
-            }
-            if let Some(schema) = &described.output_schema {
-                info = info.output_schema(schema.to_string());
-            }
-            let blocks = record.is_some_and(|record| record.mode == Mode::Blocking);
-            for slot in &self.slots {
-                let agent = PluginAgent {
-                    info: info.clone(),
-                    handler,
-                    blocking: blocks.then(|| Arc::clone(&pool)),
-                    slot: Arc::clone(slot),
-                    serving: Arc::downgrade(self),
-                };
-                agents.push((described.route.clone(), Arc::new(agent)));
-            }
+    async fn check_config(&self) -> Result<(), PluginError> {
+        let issues = config_issues(&self.ground, &self.generation, &self.options).await?;
+        if issues.is_empty() {
+            return Ok(());
         }
-        agents
+        Err(PluginError::config(
+            &self.ground.loaded,
+            &self.name,
+            &issues,
+        ))
+    }
+
+    /// A fresh, initialized instance.
+    async fn instance(&self) -> Result<Arc<Instance>, PluginError> {
+        let limit = self.options.initialize_timeout;
+        let (generation, config) = (Arc::clone(&self.generation), config_of(&self.options));
+        let making = self.ground.runtimes.on_own_thread(|| async move {
+            let instance = Instance::create(&generation)?;
+            drop(generation);
+            instance.initialize(config).outcome().await?;
+            Ok(instance)
+        });
+        match within(self.ground.runtimes.control(), limit, making).await {
+            Some(Ok(made)) => made.map_err(PluginError::Initialize),
+            Some(Err(lost)) => Err(PluginError::Internal(lost)),
+            None => Err(PluginError::InitializeTimeout(limit)),
+        }
     }
 
     /// An instance that can be called now, and its place.
@@ -215,6 +146,26 @@ impl Serving {
         Some((first.message.clone(), failures.len() == self.slots.len()))
     }
 
+    /// Fills the place of a lazy plugin, which its first caller has claimed.
+    pub(crate) fn fill_first(self: &Arc<Self>, slot: Arc<Slot>) {
+        let this = Arc::clone(self);
+        self.tell(|driver| driver.begins(&self.name));
+        self.ground.runtimes.control().spawn(async move {
+            match this.instance().await {
+                // Told before the callers go on, who may look at the plugin's state.
+                Ok(fresh) => {
+                    this.tell(|driver| driver.ready(&this.name));
+                    this.fill(&slot, fresh);
+                }
+                Err(error) => {
+                    this.tell(|driver| driver.failed_lazily(&this.name, &error));
+                    let why = format!("{} cannot be initialized: {error}", this.name);
+                    slot.fail(unavailable(why));
+                }
+            }
+        });
+    }
+
     /// Puts a fresh instance into the place of a poisoned one, and destroys that when its calls have ended.
     pub(crate) fn replace_poisoned(
         self: &Arc<Self>,
@@ -223,11 +174,13 @@ impl Serving {
         mut delay: Duration,
         why: &Failure,
     ) {
-        tracing::warn!(plugin = %self.name, "{}: an instance is replaced, since {}", self.name, why.message);
+        let name = &self.name;
+        tracing::warn!(plugin = %name, "{name}: an instance is replaced, since {}", why.message);
+        self.services.added().retire(&poisoned);
         let this = Arc::downgrade(self);
-        let workers = self.runtimes.workers().clone();
+        let workers = self.ground.runtimes.workers().clone();
         // On the control runtime, since this only waits; the plugin's own code runs on threads of its own.
-        self.runtimes.control().spawn(async move {
+        self.ground.runtimes.control().spawn(async move {
             // Not cleaned up: nobody knows what state it is in. Its `Drop` still runs, with its last call.
             workers.spawn_blocking(move || drop(poisoned));
             loop {
@@ -235,31 +188,46 @@ impl Serving {
                 let Some(this) = Weak::upgrade(&this) else {
                     return;
                 };
-                match instance(&this.generation, &this.options, &this.runtimes).await {
+                match this.instance().await {
                     Ok(fresh) => {
-                        if let Some(unwanted) = slot.fill(fresh) {
-                            workers.spawn_blocking(move || drop(unwanted));
-                        }
+                        this.fill(&slot, fresh);
+                        this.tell(|driver| driver.recovered(&this.name));
                         return;
                     }
-                    Err(error) => match slot.fail(this.unavailable(&error)) {
+                    Err(error) => match slot.fail(this.no_fresh_one(&error)) {
                         Some(next) => delay = next,
                         None => return,
                     },
+                }
+                if let Some((reason, true)) = this.trouble() {
+                    this.tell(|driver| driver.lost(&this.name, &reason));
                 }
             }
         });
     }
 
-    fn unavailable(&self, error: &PluginError) -> Failure {
+    fn fill(self: &Arc<Self>, slot: &Arc<Slot>, fresh: Arc<Instance>) {
+        self.services.added().serve(&fresh, slot, self);
+        if let Some(unwanted) = slot.fill(fresh) {
+            self.services.added().retire(&unwanted);
+            self.ground
+                .runtimes
+                .workers()
+                .spawn_blocking(move || drop(unwanted));
+        }
+    }
+
+    fn no_fresh_one(&self, error: &PluginError) -> Failure {
         let name = &self.name;
         tracing::error!(plugin = %name, "{name}: no fresh instance can take the place of one that panicked: {error}");
-        let message =
-            format!("{name} panicked, and no fresh instance can take its place yet: {error}");
-        let failure = Failure::new(failure_kind::UNAVAILABLE, message);
-        Failure {
-            retryable: true,
-            ..failure
+        unavailable(format!(
+            "{name} panicked, and no fresh instance can take its place yet: {error}"
+        ))
+    }
+
+    fn tell(&self, what: impl FnOnce(&Arc<Driver>)) {
+        if let Some(driver) = self.driver.upgrade() {
+            what(&driver);
         }
     }
 
@@ -271,11 +239,12 @@ impl Serving {
             let left = end.saturating_duration_since(Instant::now());
             left.min(self.options.cleanup_timeout)
         };
+        let runtimes = &self.ground.runtimes;
         let stopping = self.take_instances().into_iter().map(|instance| async {
-            let (control, workers) = (self.runtimes.control(), self.runtimes.workers());
+            let (control, workers) = (runtimes.control(), runtimes.workers());
             let limit = left();
             let cleaning = Arc::clone(&instance);
-            let cleaning = on_own_thread(workers, || async move { cleaning.cleanup().outcome().await });
+            let cleaning = runtimes.on_own_thread(|| async move { cleaning.cleanup().outcome().await });
             let result = match within(control, limit, cleaning).await {
                 Some(Ok(Ok(_))) => Ok(()),
                 Some(Ok(Err(failure))) => Err(PluginError::Cleanup(failure)),
@@ -293,8 +262,9 @@ impl Serving {
         results.into_iter().filter_map(Result::err).collect()
     }
 
-    /// Takes the instances out of their places, for good.
+    /// Takes the instances out of their places, for good, and the routes that they added away.
     pub(crate) fn take_instances(&self) -> Vec<Arc<Instance>> {
+        self.services.added().retire_all();
         self.slots.iter().filter_map(|slot| slot.empty()).collect()
     }
 
@@ -308,11 +278,63 @@ impl Serving {
             .join(", ")
     }
 
+    /// The plugin's options are defaults for its routes.
+    pub(crate) fn set_policy(&self, route: &str) {
+        let options = &self.options;
+        if options.timeout.is_some() || options.retry_count.is_some() {
+            let policy = self.ground.policies.of(route, options);
+            self.ground.router.set_policy(route, policy);
+            self.lock_policed().insert(route.to_owned());
+        }
+    }
+
+    /// Whoever serves such a route after this plugin does not inherit its options.
+    pub(crate) fn forget_policies(&self) {
+        let router = &self.ground.router;
+        let routes = std::mem::take(&mut *self.lock_policed());
+        for route in routes.iter().filter(|route| router.policy(route).is_none()) {
+            let policy = self.ground.policies.of(route, &PluginOptions::default());
+            router.set_policy(route, policy);
+        }
+    }
+
+    fn lock_policed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.policed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn set_log_level(&self, level: u32) {
         self.generation.set_log_level(level);
     }
+}
 
-    pub(crate) fn number(&self) -> u64 {
-        self.generation.number()
+/// Has a plugin look at its config, before an instance is made of it.
+pub(crate) async fn config_issues(
+    ground: &Ground,
+    generation: &Arc<Generation>,
+    options: &PluginOptions,
+) -> Result<Vec<ConfigIssue>, PluginError> {
+    let (generation, config) = (Arc::clone(generation), config_of(options));
+    let checking = ground
+        .runtimes
+        .on_own_thread(|| async move { generation.check_config(config) });
+    let limit = options.initialize_timeout;
+    match within(ground.runtimes.control(), limit, checking).await {
+        Some(Ok(checked)) => Ok(checked.err().unwrap_or_default()),
+        Some(Err(lost)) => Err(PluginError::Internal(lost)),
+        None => Err(PluginError::InitializeTimeout(limit)),
+    }
+}
+
+fn config_of(options: &PluginOptions) -> Bytes {
+    serde_json::Value::Object(options.config.clone())
+        .to_string()
+        .into()
+}
+
+fn unavailable(message: String) -> Failure {
+    let failure = Failure::new(failure_kind::UNAVAILABLE, message);
+    Failure {
+        retryable: true,
+        ..failure
     }
 }

@@ -1,14 +1,15 @@
 //! The place of one instance behind its agents.
 //!
-//! An instance that panicked is *poisoned*: nobody knows what state it is in. Calls under way on it finish; its place gets a fresh one,
+//! The place of a lazy plugin is empty until the first call wants it filled. An instance that panicked is *poisoned*: nobody knows what state it is in. Calls under way on it finish; its place gets a fresh one,
 //! and calls that come meanwhile go to another instance, or wait for that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agentsys_loader::{Failure, Instance, failure_kind};
 use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// A place for an instance.
 pub(crate) struct Slot {
@@ -22,6 +23,8 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone)]
 enum State {
     Ready,
+    /// Nobody has wanted an instance yet.
+    Unwanted,
     Replacing,
     /// There is none for now, and calls are refused so.
     Failed(Failure),
@@ -36,6 +39,34 @@ impl Slot {
             state: watch::Sender::new(State::Ready),
             change: Mutex::new(Pace::default()),
         }
+    }
+
+    /// A place to be filled at the first call.
+    pub(crate) fn lazy() -> Self {
+        let pace = Pace {
+            lazy: true,
+            ..Pace::default()
+        };
+        Self {
+            instance: ArcSwapOption::empty(),
+            state: watch::Sender::new(State::Unwanted),
+            change: Mutex::new(pace),
+        }
+    }
+
+    /// Whether the caller is the one to have the place filled for the first time: nobody does so now, and after a try that failed it is
+    /// time for another.
+    pub(crate) fn claim_first(&self) -> bool {
+        let pace = self.lock();
+        let due = match &*self.state.borrow() {
+            State::Unwanted => true,
+            State::Failed(_) => pace.lazy && pace.next_try.is_some_and(|at| at <= Instant::now()),
+            _ => false,
+        };
+        if due {
+            self.state.send_replace(State::Replacing);
+        }
+        due
     }
 
     /// The instance, if there is one now: for the length of a call, without counting.
@@ -60,7 +91,7 @@ impl Slot {
             match state {
                 State::Failed(failure) => return Err(failure),
                 State::Stopped => return Err(stopped()),
-                State::Ready | State::Replacing => {}
+                State::Ready | State::Unwanted | State::Replacing => {}
             }
             if changes.changed().await.is_err() {
                 return Err(stopped());
@@ -97,8 +128,10 @@ impl Slot {
         if matches!(*self.state.borrow(), State::Stopped) {
             return None;
         }
+        let delay = pace.after_failure();
+        pace.next_try = Some(Instant::now() + delay);
         self.state.send_replace(State::Failed(failure));
-        Some(pace.after_failure())
+        Some(delay)
     }
 
     /// Puts a fresh instance in. Gives it back where the place was emptied for good meanwhile.
@@ -108,6 +141,7 @@ impl Slot {
             return Some(fresh);
         }
         pace.failures = 0;
+        pace.lazy = false;
         self.instance.store(Some(fresh));
         self.state.send_replace(State::Ready);
         None
@@ -142,6 +176,10 @@ struct Pace {
     last_panic: Option<Instant>,
     /// Tries in a row that gave no instance.
     failures: u32,
+    /// Whether the place was never filled, and waits for callers to want it.
+    lazy: bool,
+    /// When a caller may want it again.
+    next_try: Option<Instant>,
 }
 
 impl Pace {

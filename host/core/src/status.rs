@@ -1,10 +1,11 @@
 //! What an operator is told of plugins and routes.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::lifecycle::PluginState;
 
 /// What became of one plugin, or of one file that is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,40 +17,20 @@ pub struct PluginStatus {
     pub version: Option<String>,
     /// Where it stands.
     pub state: PluginState,
+    /// The name that its library gives itself, where that could be read.
+    pub library: Option<String>,
     /// The number of the generation that serves; none if none ever did.
     pub generation: Option<u64>,
-    /// Its file.
-    pub path: PathBuf,
+    /// Its file; none for a plugin that is linked into the program, or whose file was not found.
+    pub path: Option<PathBuf>,
     /// Why it stands there, in one line, unless it runs.
     pub reason: Option<String>,
-    /// Its routes' names.
+    /// Its routes' names, without those that it added while it ran.
     pub routes: Vec<String>,
-}
-
-/// Where a plugin stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum PluginState {
-    /// Found, and not loaded, since another file holds a version of the same plugin that serves.
-    Discovered,
-    /// It serves.
-    Running,
-    /// It was cleaned up.
-    Stopped,
-    /// It does not serve, for the given reason.
-    Failed,
-}
-
-impl fmt::Display for PluginState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Discovered => "discovered",
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-        })
-    }
+    /// How many times in a row it failed and was, or will be, started again.
+    pub failures: u32,
+    /// Whether it is initialized only by its first call.
+    pub lazy: bool,
 }
 
 /// A route, and who serves it.
@@ -68,6 +49,10 @@ pub struct RouteStatus {
     pub output_schema: Option<Value>,
     /// How long a task may take, in seconds.
     pub timeout: f64,
+    /// How many times a task that failed is tried again.
+    pub retry_count: u32,
+    /// How many tries there were beyond the first of each task.
+    pub retries: u64,
     /// How many tasks run at once.
     pub max_concurrent: usize,
     /// How an agent is chosen.
@@ -102,6 +87,8 @@ impl From<agentsys_router::RouteInfo> for RouteStatus {
             name: route.name.to_string(),
             description: route.description.to_string(),
             timeout: route.policy.timeout.as_secs_f64(),
+            retry_count: route.policy.retry_count,
+            retries: route.retries,
             max_concurrent: route.policy.max_concurrent,
             strategy: route.policy.strategy.as_str().to_owned(),
             agents: route

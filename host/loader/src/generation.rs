@@ -4,16 +4,18 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use agentsys_abi::bridge::Failure;
+use agentsys_abi::bridge::{Failure, Payload};
 use agentsys_abi::module::PluginModuleRef;
-use serde::Deserialize;
+use bytes::Bytes;
 
 use crate::copies::PrivateCopy;
+use crate::description::{ConfigIssue, Description, describe};
 use crate::error::LoadError;
 use crate::inspect::Inspected;
 use crate::lease::{Lease, LeaseKind, Leases};
 use crate::library;
-use crate::mapping::Mapping;
+use crate::linked::Linked;
+use crate::mapping::{Mapping, Opened};
 use crate::metadata::RouteRecord;
 use crate::services::Services;
 use crate::threads;
@@ -66,6 +68,45 @@ impl Generation {
                 })
             })
         })
+    }
+
+    /// Makes a generation of a linked plugin, under that name and number. Nothing is opened: every host of the program shares its code.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn link(
+        linked: &Linked,
+        plugin: Arc<str>,
+        number: u64,
+        services: Arc<dyn Services>,
+        on_closed: impl FnOnce() + Send + Sync + 'static,
+    ) -> Result<Self, LoadError> {
+        let mapping = Mapping::new(None, plugin, number, services);
+        let routes = &linked.metadata().routes;
+        begin(mapping, linked.module, routes, Box::new(on_closed))
+            .map_err(|refused| refused.of(Path::new(LINKED)))
+    }
+
+    /// Whether a config fits, before an instance is made of it: a JSON object.
+    ///
+    /// # Errors
+    /// All that does not fit.
+    pub fn check_config(&self, config: Bytes) -> Result<(), Vec<ConfigIssue>> {
+        threads::enter(self.mapping());
+        let mut config = Payload::new(config, "application/json").into_raw();
+        // SAFETY: the library is bound, and this lease keeps it open; the config is handed over.
+        let issues = unsafe { (self.lease.leases().module.check_config())(&mut config) };
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(serde_json::from_str(issues.as_str()).unwrap_or_else(|_| {
+            let message =
+                format!("the plugin says, in a form that this host does not know: {issues}");
+            vec![ConfigIssue {
+                path: Vec::new(),
+                message,
+            }]
+        }))
     }
 
     /// What the plugin says of itself.
@@ -136,69 +177,48 @@ fn open(
         plugin,
         number,
     } = source;
-    let (library, module) = library::open(copy.path(), path)?;
-    let mapping = Mapping::new(library, copy, plugin, number, services);
+    let name = &inspected.metadata.plugin.name;
+    let (library, module) = library::open(copy.path(), path, name)?;
+    let mapping = Mapping::new(Some(Opened { library, copy }), plugin, number, services);
+    begin(mapping, module, &inspected.metadata.routes, on_closed)
+        .map_err(|refused| refused.of(path))
+}
+
+/// What stands for the file of a plugin that has none.
+const LINKED: &str = "(linked into the program)";
+
+/// Binds a root module, and asks what it says of itself.
+fn begin(
+    mapping: Arc<Mapping>,
+    module: PluginModuleRef,
+    routes: &[RouteRecord],
+    on_closed: Box<dyn FnOnce() + Send + Sync>,
+) -> Result<Generation, Refused> {
     threads::enter(&mapping);
     // SAFETY: the first call; the mapping is valid for good.
     let bound = unsafe { (module.bind())(mapping.raw_host()) };
     if let Some(error) = bound.into_option() {
-        let reason = Failure::from(error).message;
         mapping.let_go();
-        return Err(LoadError::RootModule {
-            path: path.to_owned(),
-            reason,
-        });
+        return Err(Refused::ByModule(Failure::from(error).message));
     }
     let leases = Leases::new(mapping, module, on_closed);
     let lease = Lease::new(leases, LeaseKind::Host);
-    let description =
-        describe(module, &inspected.metadata.routes).map_err(|reason| LoadError::Description {
-            path: path.to_owned(),
-            reason,
-        })?;
+    let description = describe(module, routes).map_err(Refused::ByDescription)?;
     Ok(Generation { lease, description })
 }
 
-/// What a loaded plugin says of itself.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Description {
-    /// The JSON schema of its config.
-    #[serde(default)]
-    pub config_schema: Option<serde_json::Value>,
-    /// Its handlers, in the order of their numbers.
-    pub handlers: Vec<HandlerDescription>,
+/// Why a root module does not serve, without its file.
+enum Refused {
+    ByModule(String),
+    ByDescription(String),
 }
 
-/// What a loaded plugin says of one handler.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct HandlerDescription {
-    /// The route's name.
-    pub route: String,
-    /// The JSON schema of its input, where the type has one.
-    #[serde(default)]
-    pub input_schema: Option<serde_json::Value>,
-    /// The JSON schema of its output, where the type has one.
-    #[serde(default)]
-    pub output_schema: Option<serde_json::Value>,
-}
-
-fn describe(module: PluginModuleRef, records: &[RouteRecord]) -> Result<Description, String> {
-    // SAFETY: the library is bound.
-    let json = unsafe { (module.describe())() };
-    let description: Description = serde_json::from_str(json.as_str())
-        .map_err(|error| format!("its description cannot be read: {error}"))?;
-    let mut loaded: Vec<&str> = description
-        .handlers
-        .iter()
-        .map(|handler| &*handler.route)
-        .collect();
-    let mut recorded: Vec<&str> = records.iter().map(|record| &*record.name).collect();
-    loaded.sort_unstable();
-    recorded.sort_unstable();
-    if loaded != recorded {
-        return Err(format!(
-            "its records name the routes {recorded:?}, its code {loaded:?}"
-        ));
+impl Refused {
+    fn of(self, path: &Path) -> LoadError {
+        let path = path.to_owned();
+        match self {
+            Self::ByModule(reason) => LoadError::RootModule { path, reason },
+            Self::ByDescription(reason) => LoadError::Description { path, reason },
+        }
     }
-    Ok(description)
 }

@@ -2,21 +2,22 @@
 //!
 //! No function here unwinds into a plugin.
 
+mod metrics;
+mod router;
+mod storage;
+
+use std::sync::Arc;
+
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{RStr, RString};
-use agentsys_abi::bridge::{Failure, Handed, catch};
+use agentsys_abi::bridge::{Answer, Failure, catch};
 use agentsys_abi::call::{RawFuture, RawReply};
 use agentsys_abi::error::kind;
-use agentsys_abi::host::{
-    HostApi, HostApiRef, LogApi, LogApiRef, RouterApi, RouterApiRef, TaskApi, TaskApiRef,
-};
-use agentsys_abi::payload::RawPayload;
+use agentsys_abi::host::{HostApi, HostApiRef, LogApi, LogApiRef, TaskApi, TaskApiRef};
 use agentsys_abi::threads::{ThreadApi, ThreadApiRef};
-use agentsys_abi::waker::RawWaker;
 
 use crate::mapping::Mapping;
-use crate::output::Data;
-use crate::services::LogLine;
+use crate::services::{LogLine, Routed, Services};
 use crate::task::Slot;
 use crate::threads;
 use crate::waker::Revocable;
@@ -26,8 +27,10 @@ pub(crate) const API: HostApiRef = HostApiRef(
         &WithMetadata::new(HostApi {
             log: LOG,
             task: TASK,
-            router: ROUTER,
+            router: router::API,
             threads: THREADS,
+            storage: storage::API,
+            metrics: metrics::API,
             plugin_name,
         })
     }
@@ -48,9 +51,6 @@ const TASK: TaskApiRef = TaskApiRef(
     }
     .static_as_prefix(),
 );
-
-const ROUTER: RouterApiRef =
-    RouterApiRef(const { &WithMetadata::new(RouterApi { route_task }) }.static_as_prefix());
 
 const THREADS: ThreadApiRef = ThreadApiRef(
     const {
@@ -125,35 +125,28 @@ unsafe extern "C" fn is_cancelled(task: *const ()) -> u32 {
     catch(|| task.is_cancelled()).map_or(1, u32::from)
 }
 
-unsafe extern "C" fn route_task(
-    context: *const (),
-    parent: *const (),
-    name: RStr<'_>,
-    payload: *mut RawPayload,
-    _waker: *const RawWaker,
+/// What a service answers, handed to the plugin: as a future whose wakers can be taken back.
+fn answer_later(
+    mapping: Arc<Mapping>,
+    what: &str,
+    ask: impl FnOnce(&dyn Services) -> Routed,
 ) -> RawReply {
-    // SAFETY: the seam: `context` is ours, the payload is handed over, and the parent is null or a valid task.
-    let (mapping, payload, parent) = unsafe {
-        let parent = (!parent.is_null()).then(|| Slot::task(parent));
-        (
-            Mapping::claim(context),
-            Handed::new(&*payload).take(),
-            parent,
-        )
-    };
-    let routed = catch(|| {
-        let services = mapping.services()?;
-        let data = Data::from_payload(payload, &mapping);
-        Some(services.route_task(&mapping.plugin, parent, name.as_str(), data))
-    });
-    match routed {
+    let asked = catch(|| mapping.services().map(|services| ask(&*services)));
+    match asked {
+        Ok(Some(answer)) => {
+            RawReply::Pending(RawFuture::new(Box::pin(Revocable::new(answer, mapping))))
+        }
         Ok(None) => {
-            let message = "the plugin is closed, and routes no more tasks";
-            RawReply::ready(Err(Failure::new(kind::UNAVAILABLE, message)))
+            let message = format!("the plugin is closed, and the host's {what} serves it no more");
+            answer_now(Err(Failure::new(kind::UNAVAILABLE, message)))
         }
-        Ok(Some(routed)) => {
-            RawReply::Pending(RawFuture::new(Box::pin(Revocable::new(routed, mapping))))
-        }
-        Err(message) => RawReply::ready(Err(Failure::panicked("the host's router", &message))),
+        Err(message) => answer_now(Err(Failure::panicked(
+            &format!("the host's {what}"),
+            &message,
+        ))),
     }
+}
+
+fn answer_now(answer: Answer) -> RawReply {
+    RawReply::ready(answer)
 }

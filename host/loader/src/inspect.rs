@@ -171,6 +171,15 @@ fn metadata(file: &File<'_>) -> Result<Metadata, Fault> {
     Ok(records.metadata()?)
 }
 
+/// What records say that come from no file.
+pub(crate) fn metadata_of(records: &[&[u8]]) -> Result<Metadata, Fault> {
+    let mut read = records::Records::default();
+    for record in records {
+        read.read(record)?;
+    }
+    Ok(read.metadata()?)
+}
+
 /// The hash of a file's whole content (BLAKE3), written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(blake3::Hash);

@@ -71,12 +71,19 @@ impl Instance {
                 "the plugin could not make an instance",
             ));
         }
-        Ok(Arc::new(Self {
+        let instance = Arc::new(Self {
             raw,
             module,
             mapping,
             lease,
-        }))
+        });
+        instance.mapping.add_instance(&instance);
+        Ok(instance)
+    }
+
+    /// The pointer under which the plugin knows it.
+    pub(crate) fn raw(&self) -> *const () {
+        self.raw
     }
 
     /// Initializes it with its config, a JSON object.

@@ -10,10 +10,12 @@
 //! | what a file says of itself, without running it | [`inspect()`] |
 //! | the copy that is opened | [`CopyStore`] |
 //! | opened, its layout checked, bound | [`Generation::open`] |
+//! | linked into the program in place of a file | [`Linked`], [`Generation::link`] |
 //! | made, initialized, called, cleaned up | [`Instance`] |
 //! | what plugins may ask of the host | [`Services`] |
 
 mod copies;
+mod description;
 mod discover;
 mod error;
 mod generation;
@@ -23,6 +25,7 @@ mod instance;
 mod layout;
 mod lease;
 mod library;
+mod linked;
 mod mapping;
 mod metadata;
 mod output;
@@ -47,12 +50,18 @@ pub use metadata::{
 pub use agentsys_abi::bridge::{Answer, Failure};
 pub use agentsys_abi::call::HANDLER_PROCESS;
 pub use agentsys_abi::error::kind as failure_kind;
+pub use agentsys_abi::module::LinkedPlugin;
+pub use description::{ConfigIssue, ConfigKey, Description, HandlerDescription};
 pub use error::LoadError;
-pub use generation::{Description, Generation, HandlerDescription, Source};
+pub use generation::{Generation, Source};
 pub use instance::{Call, Instance, Invoked, Outcome};
 pub use lease::{Lease, LeaseKind};
+pub use linked::Linked;
 pub use output::Data;
-pub use services::{LogLine, Routed, Services};
+pub use services::{
+    AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
+    StorageOperation, Stored, Target,
+};
 pub use task::{SharedTask, Task};
 
 /// The interface that this host speaks.

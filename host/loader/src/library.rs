@@ -12,14 +12,15 @@ use libloading::Library;
 use crate::error::LoadError;
 use crate::layout;
 
-/// Opens the copy and checks it. `path` is the operator's file, for messages.
+/// Opens the copy and checks it. `path` is the operator's file, for messages; `plugin` is the name in its record.
 pub(crate) fn open(
     copy: &Path,
     path: &Path,
+    plugin: &str,
 ) -> Result<(ManuallyDrop<Library>, PluginModuleRef), LoadError> {
     // Never closed here, not even when it is refused: its constructors have run, and what they left on threads points into it.
     let library = ManuallyDrop::new(open_library(copy, path)?);
-    let header = header(&library, path)?;
+    let header = header(&library, path, plugin)?;
     check_interface(header, path)?;
     if let Some(layout) = header.layout() {
         layout::check(layout).map_err(|differs| LoadError::Layout {
@@ -55,11 +56,14 @@ fn open_library(copy: &Path, path: &Path) -> Result<Library, LoadError> {
     })
 }
 
-fn header(library: &Library, path: &Path) -> Result<&'static LibHeader, LoadError> {
-    let name = ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes();
-    // SAFETY: what is exported under this name is an `AbiHeader`, by abi_stable's convention, which `upgrade` checks.
-    let header = unsafe { library.get::<AbiHeaderRef>(name) };
-    let header = *header.map_err(|_| LoadError::NoRootModule {
+fn header(library: &Library, path: &Path, plugin: &str) -> Result<&'static LibHeader, LoadError> {
+    let ours = agentsys_abi::header_name(plugin);
+    let names = [ours.as_bytes(), ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()];
+    let header = names.into_iter().find_map(|name| {
+        // SAFETY: what is exported under these names is an `AbiHeader`, by our convention and by abi_stable's, which `upgrade` checks.
+        unsafe { library.get::<AbiHeaderRef>(name) }.ok()
+    });
+    let header = *header.ok_or_else(|| LoadError::NoRootModule {
         path: path.to_owned(),
     })?;
     header.upgrade().map_err(|error| match error {

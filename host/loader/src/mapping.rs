@@ -1,11 +1,11 @@
-//! One library in memory: its file, and what threads hold of it.
+//! One library in memory, or one use of a plugin that is linked into the program: its file, and what threads hold of it.
 //!
 //! A mapping is not freed. What a plugin leaves on threads may call the host at any time as long as its code is in
 //! memory, with a pointer to the mapping as its context. Closing ends what the generation runs and
 //! removes its file; unmapping asks for more proof, and comes with hot reload.
 
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::PluginModuleRef;
@@ -14,6 +14,7 @@ use libloading::Library;
 
 use crate::copies::PrivateCopy;
 use crate::host_api;
+use crate::instance::Instance;
 use crate::lease::{Lease, LeaseKind, Leases};
 use crate::services::Services;
 use crate::threads;
@@ -31,19 +32,27 @@ pub(crate) struct Mapping {
     pub(crate) wakers: WakerCells,
     /// The keys of thread-specific values that the library created, with their destructors.
     keys: Mutex<Vec<(u32, Option<Destructor>)>>,
-    /// Held, so that nothing closes it.
-    _library: ManuallyDrop<Library>,
+    /// The instances that are not destroyed, by the pointer under which the plugin knows them.
+    instances: Mutex<Vec<(usize, Weak<Instance>)>>,
+    /// Held, so that nothing closes it; none for a plugin that is linked into the program.
+    _library: Option<ManuallyDrop<Library>>,
     copy: Mutex<Option<PrivateCopy>>,
+}
+
+/// A library, opened from its private copy.
+pub(crate) struct Opened {
+    pub(crate) library: ManuallyDrop<Library>,
+    pub(crate) copy: PrivateCopy,
 }
 
 impl Mapping {
     pub(crate) fn new(
-        library: ManuallyDrop<Library>,
-        copy: PrivateCopy,
+        opened: Option<Opened>,
         plugin: Arc<str>,
         number: u64,
         services: Arc<dyn Services>,
     ) -> Arc<Self> {
+        let (library, copy) = opened.map(|it| (it.library, it.copy)).unzip();
         let mapping = Arc::new(Self {
             plugin,
             number,
@@ -51,8 +60,9 @@ impl Mapping {
             leases: OnceLock::new(),
             wakers: WakerCells::default(),
             keys: Mutex::default(),
+            instances: Mutex::default(),
             _library: library,
-            copy: Mutex::new(Some(copy)),
+            copy: Mutex::new(copy),
         });
         // Never freed: see above.
         std::mem::forget(Arc::clone(&mapping));
@@ -86,6 +96,27 @@ impl Mapping {
             Arc::increment_strong_count(context.cast::<Self>());
             Arc::from_raw(context.cast::<Self>())
         }
+    }
+
+    /// Takes note of an instance.
+    pub(crate) fn add_instance(&self, instance: &Arc<Instance>) {
+        let mut instances = self.lock_instances();
+        instances.retain(|(_, instance)| instance.strong_count() > 0);
+        instances.push((instance.raw().addr(), Arc::downgrade(instance)));
+    }
+
+    /// The instance that the plugin knows by that pointer, unless it is being destroyed.
+    pub(crate) fn instance(&self, raw: *const ()) -> Option<Arc<Instance>> {
+        // Only the one that is asked for is claimed: its claim may become the last one, whose end runs the plugin's code, not under this lock.
+        let instances = self.lock_instances();
+        let mut of_that_address = instances.iter().filter(|(at, _)| *at == raw.addr());
+        of_that_address.find_map(|(_, instance)| instance.upgrade())
+    }
+
+    fn lock_instances(&self) -> MutexGuard<'_, Vec<(usize, Weak<Instance>)>> {
+        self.instances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A lease on the generation, unless that is being closed.
@@ -146,7 +177,7 @@ impl Mapping {
             .collect()
     }
 
-    fn lock_keys(&self) -> std::sync::MutexGuard<'_, Vec<(u32, Option<Destructor>)>> {
+    fn lock_keys(&self) -> MutexGuard<'_, Vec<(u32, Option<Destructor>)>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

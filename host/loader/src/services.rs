@@ -1,15 +1,22 @@
-//! What the loader needs of the host to serve plugins. The core implements it.
+//! What a host must offer to serve a plugin. The core implements it, once for each plugin, so that a plugin's namespace, its metrics and its name need
+//! not be told with each call.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use agentsys_abi::bridge::Answer;
+use agentsys_abi::bridge::{Answer, Failure};
+use bytes::Bytes;
 
+use crate::instance::Instance;
 use crate::output::Data;
 use crate::task::Task;
 
 /// A nested task's answer, once it is there.
 pub type Routed = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What a storage operation comes to.
+pub type Stored = Pin<Box<dyn Future<Output = Result<StorageAnswer, Failure>> + Send>>;
 
 /// The host, as the loader sees it. Plugins call these from any of their threads.
 pub trait Services: Send + Sync + 'static {
@@ -19,14 +26,119 @@ pub trait Services: Send + Sync + 'static {
     /// A line of a plugin's log; `fields` is a JSON object.
     fn log(&self, line: LogLine<'_>);
 
-    /// Routes a task for a plugin, nested in `parent` if it is part of another.
-    fn route_task(
-        &self,
-        plugin: &str,
-        parent: Option<&dyn Task>,
-        route: &str,
-        data: Data,
-    ) -> Routed;
+    /// Sends a task for the plugin, nested in `parent` if it is part of another.
+    fn send(&self, parent: Option<&dyn Task>, target: Target, name: &str, data: Data) -> Routed;
+
+    /// Puts a handler that an instance added on a route: as soon as the instance serves, if it does not yet.
+    ///
+    /// # Errors
+    /// Where the route's name cannot be one.
+    fn add_route(&self, instance: &Arc<Instance>, route: AddedRoute) -> Result<(), Failure>;
+
+    /// Takes such a handler away. False where there is none of that number.
+    fn remove_route(&self, instance: &Arc<Instance>, handler: u32) -> bool;
+
+    /// Does something with the plugin's own namespace.
+    fn storage(&self, operation: StorageOperation) -> Stored;
+
+    /// A number for a metric of the plugin's own, the same for the same name; 0 where it is refused.
+    fn register_metric(&self, kind: MetricKind, name: &str) -> u64;
+
+    /// Updates a metric by its number.
+    fn update_metric(&self, metric: u64, update: MetricUpdate);
+}
+
+/// What a plugin sends a task to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A route.
+    Route,
+    /// An agent by its name.
+    Agent,
+    /// A plugin's own `process`.
+    Plugin,
+}
+
+/// A handler that an instance added while it lived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedRoute {
+    /// The route's name.
+    pub name: String,
+    /// What the route does.
+    pub description: String,
+    /// The handler's number.
+    pub handler: u32,
+}
+
+/// An operation on a plugin's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageOperation {
+    /// The value of a key.
+    Get {
+        /// The key.
+        key: Bytes,
+    },
+    /// Sets the value of a key.
+    Put {
+        /// The key.
+        key: Bytes,
+        /// The value.
+        value: Data,
+    },
+    /// Removes a key.
+    Delete {
+        /// The key.
+        key: Bytes,
+    },
+    /// Lists keys with their values, in the order of their bytes.
+    Scan {
+        /// What the keys begin with.
+        prefix: Bytes,
+        /// The key after which the page begins; empty: at the first.
+        after: Bytes,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// What a storage operation comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageAnswer {
+    /// It is done.
+    Done,
+    /// The key's value, if it has one.
+    Value(Option<Data>),
+    /// Whether the key was there.
+    Removed(bool),
+    /// A page.
+    Page {
+        /// The keys with their values.
+        entries: Vec<(Bytes, Data)>,
+        /// Whether more would follow.
+        more: bool,
+    },
+}
+
+/// A kind of metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Many values, whose spread matters.
+    Histogram,
+}
+
+/// A change of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MetricUpdate {
+    /// Adds to a counter or a gauge.
+    Add(f64),
+    /// Sets a gauge.
+    Set(f64),
+    /// Puts a value into a histogram.
+    Record(f64),
 }
 
 /// One line of a plugin's log.

@@ -64,6 +64,8 @@ pub struct AgentInfo {
     pub input_schema: Option<Arc<str>>,
     /// The JSON schema of what it answers.
     pub output_schema: Option<Arc<str>>,
+    /// Whether it is not meant by its name where another agent has the same: a plugin's own `process` beside its handlers.
+    pub gives_way: bool,
 }
 
 impl AgentInfo {
@@ -75,6 +77,7 @@ impl AgentInfo {
             owner: None,
             input_schema: None,
             output_schema: None,
+            gives_way: false,
         }
     }
 
@@ -96,6 +99,13 @@ impl AgentInfo {
     #[must_use]
     pub fn output_schema(mut self, schema: impl Into<Arc<str>>) -> Self {
         self.output_schema = Some(schema.into());
+        self
+    }
+
+    /// Sets [`gives_way`](Self::gives_way).
+    #[must_use]
+    pub fn gives_way(mut self) -> Self {
+        self.gives_way = true;
         self
     }
 }

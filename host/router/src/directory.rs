@@ -46,6 +46,9 @@ impl Directory {
             }
         }
         for places in agents.values_mut() {
+            if !places.iter().all(Namesakes::give_way) {
+                places.retain(|place| !place.give_way());
+            }
             places.sort_unstable_by(|a, b| a.route_name().cmp(b.route_name()));
         }
         Self { agents }
@@ -87,6 +90,10 @@ impl Directory {
 impl Namesakes {
     pub(crate) fn route_name(&self) -> &str {
         self.route.gate.name()
+    }
+
+    fn give_way(&self) -> bool {
+        self.members.iter().all(|member| member.info.gives_way)
     }
 
     /// What means these agents and no others.

@@ -18,11 +18,14 @@ pub struct RawCall {
     pub task_id: u64,
     /// How many tasks this one is nested in.
     pub hops: u32,
-    /// Which handler: its place in the plugin's description, or [`HANDLER_PROCESS`].
+    /// Which handler: its place in the plugin's description, from [`HANDLER_ADDED`] on one that the instance added, or [`HANDLER_PROCESS`].
     pub handler: u32,
     /// The input. The callee owns it from here, whatever it answers.
     pub payload: RawPayload,
 }
+
+/// The first number of handlers that an instance adds while it lives.
+pub const HANDLER_ADDED: u32 = 1 << 31;
 
 /// The handler of the plugin's own `process`.
 pub const HANDLER_PROCESS: u32 = u32::MAX;

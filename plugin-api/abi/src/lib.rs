@@ -16,7 +16,7 @@
 //! | module | what crosses there |
 //! |---|---|
 //! | [`module`] | what a plugin offers: its root module |
-//! | [`host`] | what a host offers: logs, the task at hand, the router, threads |
+//! | [`host`] | what a host offers: logs, the task at hand, the router, threads, storage, metrics |
 //! | [`call`] | one call and its answer, now or later |
 //! | [`payload`] | counted bytes with a content type |
 //! | [`error`] | a failure: its kind, message and causes |
@@ -46,6 +46,13 @@ pub const INTERFACE_MAJOR: u32 = number(env!("CARGO_PKG_VERSION_MAJOR"));
 
 /// The number after the dot.
 pub const INTERFACE_MINOR: u32 = number(env!("CARGO_PKG_VERSION_MINOR"));
+
+/// The name under which a library exports its root module's header: its plugin's, so that plugins linked into one program do not clash. A host
+/// also takes abi_stable's own name for it.
+#[must_use]
+pub fn header_name(plugin: &str) -> String {
+    format!("agentsys_plugin_{}", plugin.replace('-', "_"))
+}
 
 const fn number(digits: &str) -> u32 {
     let (digits, mut value, mut at) = (digits.as_bytes(), 0, 0);

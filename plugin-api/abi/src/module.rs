@@ -15,7 +15,7 @@ use crate::waker::RawWaker;
 
 /// The functions of a plugin.
 ///
-/// The order in which a host calls them: `bind` once, before all else; `describe` at any time; then for each instance `create`,
+/// The order in which a host calls them: `bind` once, before all else; `describe` and `check_config` at any time; then for each instance `create`,
 /// `initialize`, `invoke` as often as wanted and from any thread, `cleanup`, and, with no call under way, `destroy`; `close` once, last.
 #[repr(C)]
 #[derive(StableAbi)]
@@ -27,6 +27,9 @@ pub struct PluginModule {
     /// The plugin's description, as JSON: the config's schema, and for each handler, in the order
     /// of its number, the route's name and the schemas of its input and output.
     pub describe: unsafe extern "C" fn() -> RString,
+    /// What does not fit of a config (JSON, owned by the callee from here), before an instance is made of it: a JSON array of objects with `path`
+    /// (keys and numbers, from the config's root) and `message`; empty text where all fits.
+    pub check_config: unsafe extern "C" fn(*mut RawPayload) -> RString,
     /// An instance that is not initialized yet, or null where that failed.
     pub create: unsafe extern "C" fn(RawHost) -> *const (),
     /// Initializes an instance with its config, as JSON (owned by the callee from here). Once initialized, it answers at once.
@@ -54,6 +57,14 @@ pub struct PluginModule {
     /// What a later release may append: a function.
     #[cfg(feature = "seam-newer")]
     pub next_function: unsafe extern "C" fn() -> u32,
+}
+
+/// A plugin that is linked into its host's program, and goes through the same seam as one in a file. `#[plugin]` implements it.
+pub trait LinkedPlugin {
+    /// The records that its file would hold, the plugin's own and one for each route: see [`record`](crate::record).
+    fn records() -> Vec<&'static [u8]>;
+    /// Its root module. `bind` may be called once for each generation, of several hosts too.
+    fn module() -> PluginModuleRef;
 }
 
 impl RootModule for PluginModuleRef {

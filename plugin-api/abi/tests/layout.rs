@@ -13,11 +13,12 @@ use std::mem::offset_of;
 use abi_stable::std_types::{ROption, RStr, RString, RVec};
 use agentsys_abi::bridge::{Failure, Payload};
 use agentsys_abi::call::{
-    FutureOps, FutureOpsRef, HANDLER_PROCESS, RawCall, RawFuture, RawPoll, RawReply,
+    FutureOps, FutureOpsRef, HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawFuture, RawPoll, RawReply,
 };
 use agentsys_abi::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
 use agentsys_abi::host::{
-    HostApi, HostApiRef, LogApi, LogApiRef, RawHost, RouterApi, RouterApiRef, TaskApi, TaskApiRef,
+    HostApi, HostApiRef, LogApi, LogApiRef, MetricsApi, MetricsApiRef, RawHost, RouterApi,
+    RouterApiRef, StorageApi, StorageApiRef, TaskApi, TaskApiRef, metric, target,
 };
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::{OWNER_WORDS, PayloadOps, PayloadOpsRef, RawPayload};
@@ -98,15 +99,20 @@ fn vtables_grow_only_at_their_end() {
     layout!(FutureOps, size 16, align 8, poll at 0, release at 8);
     layout!(PayloadOps, size 16, align 8, claim at 0, release at 8);
     layout!(WakerOps, size 32, align 8, claim at 0, wake at 8, wake_by_ref at 16, release at 24);
-    layout!(HostApi, size 40, align 8, log at 0, task at 8, router at 16, threads at 24, plugin_name at 32);
+    layout!(
+        HostApi, size 56, align 8,
+        log at 0, task at 8, router at 16, threads at 24, storage at 32, metrics at 40, plugin_name at 48
+    );
     layout!(LogApi, size 16, align 8, max_level at 0, write at 8);
     layout!(TaskApi, size 32, align 8, claim at 0, release at 8, remaining at 16, is_cancelled at 24);
-    layout!(RouterApi, size 8, align 8, route_task at 0);
+    layout!(RouterApi, size 24, align 8, send at 0, add_route at 8, remove_route at 16);
+    layout!(StorageApi, size 32, align 8, get at 0, put at 8, delete at 16, scan at 24);
+    layout!(MetricsApi, size 16, align 8, register at 0, update at 8);
     layout!(ThreadApi, size 32, align 8, at_exit at 0, key_created at 8, key_deleted at 16, start at 24);
     layout!(
-        PluginModule, size 80, align 8,
-        bind at 0, describe at 8, create at 16, initialize at 24, invoke at 32, cleanup at 40, destroy at 48,
-        close at 56, set_log_level at 64, blocking_threads at 72
+        PluginModule, size 88, align 8,
+        bind at 0, describe at 8, check_config at 16, create at 24, initialize at 32, invoke at 40, cleanup at 48,
+        destroy at 56, close at 64, set_log_level at 72, blocking_threads at 80
     );
 }
 
@@ -121,6 +127,8 @@ fn vtables_are_handed_over_as_one_pointer() {
         TaskApiRef, size 8, align 8;
         RouterApiRef, size 8, align 8;
         ThreadApiRef, size 8, align 8;
+        StorageApiRef, size 8, align 8;
+        MetricsApiRef, size 8, align 8;
         PluginModuleRef, size 8, align 8
     );
 }
@@ -155,7 +163,13 @@ fn codes_keep_their_numbers() {
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     );
     assert_eq!((FLAG_RETRYABLE, FLAG_POISONED), (1, 2));
-    assert_eq!(HANDLER_PROCESS, 0xffff_ffff);
+    assert_eq!([HANDLER_ADDED, HANDLER_PROCESS], [0x8000_0000, 0xffff_ffff]);
+    assert_eq!([target::ROUTE, target::AGENT, target::PLUGIN], [0, 1, 2]);
+    assert_eq!(
+        [metric::COUNTER, metric::GAUGE, metric::HISTOGRAM],
+        [0, 1, 2]
+    );
+    assert_eq!([metric::ADD, metric::SET, metric::RECORD], [0, 1, 2]);
 }
 
 /// The first byte of an enum.

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, Field, Fields, ItemStruct, Lit, Meta, Result, Type};
+use syn::{Attribute, Error, Expr, Field, Fields, ItemStruct, Lit, LitStr, Meta, Result, Type};
 
 use crate::conditions;
 
@@ -49,7 +49,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         }
 
         impl ::agentsys_plugin::PluginConfig for #name {
-            fn problems(&self) -> ::std::vec::Vec<::std::string::String> {
+            fn problems(&self) -> ::std::vec::Vec<::agentsys_plugin::ConfigProblem> {
                 #[allow(unused_mut, reason = "a config need not have rules")]
                 let mut problems = ::std::vec::Vec::new();
                 #(#checks)*
@@ -76,7 +76,7 @@ fn default(field: &mut Field) -> Result<Option<(syn::Ident, TokenStream)>> {
     Ok(Some((function, text)))
 }
 
-/// The checks of `#[range(…)]`, `#[length(…)]` and `#[check = …]`. What an `Option` does not hold is not checked.
+/// The checks of `#[range(…)]`, `#[length(…)]`, `#[pattern = …]` and `#[check = …]`. What an `Option` does not hold is not checked.
 fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
     let key = key(field);
     let mut checks = Vec::new();
@@ -85,7 +85,8 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
         for (bound, symbol, words) in sides(min.as_ref(), max.as_ref()) {
             checks.push(quote! {
                 if *value #symbol #bound {
-                    problems.push(::std::format!("`{}` is {}; it must be {} {}", #key, value, #words, #bound));
+                    let problem = ::std::format!("must be {} {}, and is {}", #words, #bound, value);
+                    problems.push(::agentsys_plugin::ConfigProblem::of(#key, problem));
                 }
             });
         }
@@ -96,19 +97,31 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
         for (bound, symbol, words) in sides(min.as_ref(), max.as_ref()) {
             checks.push(quote! {
                 if value.len() #symbol #bound {
-                    problems.push(::std::format!(
-                        "`{}` has length {}; it must be {} {}", #key, value.len(), #words, #bound
-                    ));
+                    let problem = ::std::format!("must have a length of {} {}, and has {}", #words, #bound, value.len());
+                    problems.push(::agentsys_plugin::ConfigProblem::of(#key, problem));
                 }
             });
         }
         describe(field, &quote!(length), min.as_ref(), max.as_ref());
     }
+    if let Some(attribute) = take(field, "pattern") {
+        let pattern = pattern(&attribute)?;
+        checks.push(quote! {
+            if !::agentsys_plugin::__private::matches(#pattern, value) {
+                let problem = ::std::format!("must match {}, and is {:?}", #pattern, value);
+                problems.push(::agentsys_plugin::ConfigProblem::of(#key, problem));
+            }
+        });
+        field
+            .attrs
+            .push(syn::parse_quote!(#[schemars(regex(pattern = #pattern))]));
+    }
     if let Some(attribute) = take(field, "check") {
         let function = value(&attribute)?;
         checks.push(quote! {
             if let ::core::result::Result::Err(problem) = #function(value) {
-                problems.push(::std::format!("`{}`: {}", #key, problem));
+                let problem = ::std::string::ToString::to_string(&problem);
+                problems.push(::agentsys_plugin::ConfigProblem::of(#key, problem));
             }
         });
     }
@@ -130,6 +143,29 @@ fn rules(field: &mut Field) -> Result<Vec<TokenStream>> {
         }
     };
     Ok(checks.into_iter().map(check).collect())
+}
+
+/// A regular expression, seen to be one.
+fn pattern(attribute: &Attribute) -> Result<LitStr> {
+    let Expr::Lit(literal) = value(attribute)? else {
+        return Err(Error::new(
+            attribute.span(),
+            "a pattern is a text: \"^[a-z]+$\"",
+        ));
+    };
+    let Lit::Str(text) = literal.lit else {
+        return Err(Error::new(
+            attribute.span(),
+            "a pattern is a text: \"^[a-z]+$\"",
+        ));
+    };
+    match regex_lite::Regex::new(&text.value()) {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            let message = format!("this is no regular expression: {error}");
+            Err(Error::new(text.span(), message))
+        }
+    }
 }
 
 fn sides<'a>(

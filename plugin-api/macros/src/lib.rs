@@ -14,10 +14,9 @@ use proc_macro::TokenStream;
 /// without running it. Name, version, licence, description and authors come from `Cargo.toml`.
 ///
 /// Options: `name = "…"` and `version = "…"` in place of the package's; `blocking_threads = n`, how many threads the
-/// blocking handlers may use at once.
+/// blocking handlers may use at once; `depends("name", "other ^1.2")`, the plugins that must run before this one, with the versions that will do.
 ///
-/// A library holds one plugin. A crate that others link as a library as well should say
-/// `#[cfg_attr(feature = "plugin", plugin)]`, and be built with that feature only as a plugin: two entries in one library do not link.
+/// A file holds one plugin: a host refuses one that links two. A program may link several, and hands them to its host with `HostBuilder::plugin`.
 #[proc_macro_attribute]
 pub fn plugin(options: TokenStream, item: TokenStream) -> TokenStream {
     expand(plugin::expand(options.into(), item.into()))
@@ -25,7 +24,8 @@ pub fn plugin(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes routes of the functions in an `impl` block that carry `#[route("name")]`. A function's doc comment becomes the route's description.
 ///
-/// `#[route("name", blocking)]`: the function may block; it runs on a thread of a bounded pool.
+/// `#[route("name", blocking)]`: the function may block; it runs on a thread of a bounded pool. `#[route("name", logged)]`: begin, end, duration and error of
+/// each call are logged. Both may stand together.
 #[proc_macro_attribute]
 pub fn routes(options: TokenStream, item: TokenStream) -> TokenStream {
     expand(routes::expand(options.into(), item.into()))
@@ -34,11 +34,19 @@ pub fn routes(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a struct a plugin's config: read from the host's config with unknown keys refused, with a schema, and checked.
 ///
 /// On its fields: `#[default = value]` (a field without one must be given, unless it is an `Option`), `#[range(min = …, max = …)]` for
-/// numbers, `#[length(min = …, max = …)]` for what has a `len`, in bytes for text, and `#[check = function]` for a rule of your own:
-/// `fn(&T) -> Result<(), String>`.
+/// numbers, `#[length(min = …, max = …)]` for what has a `len`, in bytes for text, `#[pattern = "…"]` for text that must match a regular expression, and
+/// `#[check = function]` for a rule of your own: `fn(&T) -> Result<(), String>`.
 #[proc_macro_attribute]
 pub fn plugin_config(options: TokenStream, item: TokenStream) -> TokenStream {
     expand(config::expand(options.into(), item.into()))
+}
+
+/// What the name of a plugin or a route may be: a host refuses others.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 64
+        && name.starts_with(plain)
+        && name.chars().all(|c| plain(c) || c == '-' || c == '_')
 }
 
 /// The `#[cfg(…)]` among an item's attributes.

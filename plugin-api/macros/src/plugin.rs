@@ -4,16 +4,18 @@ use std::env;
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, ImplItem, ItemImpl, LitInt, LitStr, Result};
+use syn::{Error, ImplItem, ItemImpl, LitInt, LitStr, Result, Token};
 
-use crate::json;
+use crate::{is_name, json};
 
 #[derive(Default)]
 struct Options {
     name: Option<LitStr>,
     version: Option<LitStr>,
     blocking_threads: Option<LitInt>,
+    depends: Vec<LitStr>,
 }
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -37,7 +39,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         .items
         .iter()
         .any(|item| matches!(item, ImplItem::Fn(f) if f.sig.ident == "process"));
-    let (before, after) = record_json(&options, has_process)?;
+    let name = plugin_name(&options)?;
+    let header = format!("agentsys_plugin_{}", name.replace('-', "_"));
+    let (before, after) = record_json(&options, &name, has_process)?;
     let blocking_threads = match &options.blocking_threads {
         Some(threads) => threads.base10_parse::<u32>()?,
         None => 0,
@@ -67,13 +71,18 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
                 }
             }
 
-            // abi_stable's name for a library's header: `abi_stable::library::ROOT_MODULE_LOADER_NAME`.
-            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
-            static HEADER: __agentsys_sdk::LibHeader = __agentsys_sdk::header::<#this>();
+            impl __agentsys_sdk::LinkedPlugin for #this {
+                fn records() -> ::std::vec::Vec<&'static [u8]> {
+                    __agentsys_sdk::records::<#this>()
+                }
+                fn module() -> __agentsys_sdk::PluginModuleRef {
+                    __agentsys_sdk::linked::<#this>()
+                }
+            }
 
-            // Two plugins in one library would both define the name above. This one says so in the linker's words.
-            #[unsafe(export_name = "a_library_holds_one_agentsys_plugin_but_this_one_links_two")]
-            static GUARD: u8 = 0;
+            // The seam's name for this plugin's header, `agentsys_abi::header_name`: another plugin in the same program has another.
+            #[unsafe(export_name = #header)]
+            static HEADER: __agentsys_sdk::LibHeader = __agentsys_sdk::header::<#this>();
         };
     })
 }
@@ -87,8 +96,13 @@ fn parse(options: TokenStream) -> Result<Options> {
             parsed.version = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("blocking_threads") {
             parsed.blocking_threads = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("depends") {
+            let list;
+            syn::parenthesized!(list in meta.input);
+            let list = Punctuated::<LitStr, Token![,]>::parse_terminated(&list)?;
+            parsed.depends.extend(list);
         } else {
-            return Err(meta.error("known options: name, version, blocking_threads"));
+            return Err(meta.error("known options: name, version, blocking_threads, depends"));
         }
         Ok(())
     });
@@ -102,37 +116,62 @@ fn parse(options: TokenStream) -> Result<Options> {
     Ok(parsed)
 }
 
-fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 64
-        && name.starts_with(plain)
-        && name.chars().all(|c| plain(c) || c == '-' || c == '_')
+fn package(key: &str) -> String {
+    env::var(format!("CARGO_PKG_{key}")).unwrap_or_default()
+}
+
+fn given(option: Option<&LitStr>, key: &str) -> String {
+    option.map_or_else(|| package(key), LitStr::value)
+}
+
+fn plugin_name(options: &Options) -> Result<String> {
+    let name = given(options.name.as_ref(), "NAME");
+    if is_name(&name) {
+        return Ok(name);
+    }
+    let message =
+        format!("the package's name `{name}` cannot be a plugin's: say #[plugin(name = \"…\")]");
+    Err(Error::new(proc_macro2::Span::call_site(), message))
+}
+
+/// A plugin that this one needs, as `"name"` or `"name ^1.2"`, written as JSON.
+fn dependency(text: &LitStr) -> Result<String> {
+    let value = text.value();
+    let (name, version) = match value.trim().split_once(' ') {
+        Some((name, version)) => (name, version.trim()),
+        None => (value.trim(), "*"),
+    };
+    if !is_name(name) {
+        let message = format!("`{name}` is no plugin's name; write \"name\" or \"name ^1.2\"");
+        return Err(Error::new(text.span(), message));
+    }
+    if let Err(error) = semver::VersionReq::parse(version) {
+        let message = format!("`{version}` is no range of versions: {error}; write \"name ^1.2\"");
+        return Err(Error::new(text.span(), message));
+    }
+    Ok(format!(
+        r#"{{"name":{},"version":{}}}"#,
+        json::string(name),
+        json::string(version)
+    ))
 }
 
 /// The record's JSON before and after what only the SDK's constants know.
-fn record_json(options: &Options, has_process: bool) -> Result<(String, String)> {
-    let package = |key: &str| env::var(format!("CARGO_PKG_{key}")).unwrap_or_default();
-    let given = |option: &Option<LitStr>, key: &str| {
-        option.as_ref().map_or_else(|| package(key), LitStr::value)
-    };
-    let name = given(&options.name, "NAME");
-    if !is_name(&name) {
-        let message = format!(
-            "the package's name `{name}` cannot be a plugin's: say #[plugin(name = \"…\")]"
-        );
-        return Err(Error::new(proc_macro2::Span::call_site(), message));
-    }
+fn record_json(options: &Options, name: &str, has_process: bool) -> Result<(String, String)> {
     let authors = package("AUTHORS");
     let authors = authors.split(':').filter(|author| !author.is_empty());
     let capabilities: &[&str] = if has_process { &["process"] } else { &[] };
+    let dependencies = options.depends.iter().map(dependency);
+    let dependencies = dependencies.collect::<Result<Vec<String>>>()?;
     let before = format!(
-        r#"{{"name":{},"version":{},"license":{},"description":{},"authors":{},"capabilities":{},"dependencies":[],"interface":""#,
-        json::string(&name),
-        json::string(&given(&options.version, "VERSION")),
+        r#"{{"name":{},"version":{},"license":{},"description":{},"authors":{},"capabilities":{},"dependencies":[{}],"interface":""#,
+        json::string(name),
+        json::string(&given(options.version.as_ref(), "VERSION")),
         json::string(&package("LICENSE")),
         json::string(&package("DESCRIPTION")),
         json::strings(authors),
         json::strings(capabilities.iter().copied()),
+        dependencies.join(","),
     );
     Ok((before, "\"}".to_owned()))
 }

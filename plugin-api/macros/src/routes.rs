@@ -66,6 +66,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
 struct Route {
     name: LitStr,
     blocking: bool,
+    logged: bool,
     description: String,
     function: syn::Ident,
     is_async: bool,
@@ -87,7 +88,7 @@ impl Route {
             return Ok(None);
         };
         let attribute = function.attrs.remove(at);
-        let (name, blocking) = options(&attribute)?;
+        let (name, blocking, logged) = options(&attribute)?;
         let signature = &function.sig;
         if !signature.generics.params.is_empty() {
             let message = "a handler has no generics: a host calls it by name";
@@ -108,6 +109,7 @@ impl Route {
         Ok(Some(Self {
             name,
             blocking,
+            logged,
             description: description(&function.attrs),
             function: function.sig.ident.clone(),
             is_async: function.sig.asyncness.is_some(),
@@ -146,6 +148,7 @@ impl Route {
     fn handler(&self, number: usize, this: &Type) -> TokenStream {
         let record = record_name(number);
         let (route, function, output) = (&self.name, &self.function, &self.output);
+        let logged = self.logged;
         let input_schema = match &self.input {
             Some(input) => quote!(|| __agentsys_sdk::SchemaOf::<#input>::new().schema()),
             None => quote!(|| ::core::option::Option::None),
@@ -187,6 +190,7 @@ impl Route {
                 record: &#record,
                 input_schema: #input_schema,
                 output_schema: || __agentsys_sdk::SchemaOf::<<#output as __agentsys_sdk::Fallible>::Value>::new().schema(),
+                logged: #logged,
                 invoke: #invoke,
             }
         }
@@ -197,30 +201,29 @@ fn record_name(number: usize) -> syn::Ident {
     format_ident!("RECORD_{number}")
 }
 
-/// `#[route("name")]` or `#[route("name", blocking)]`.
-fn options(attribute: &Attribute) -> Result<(LitStr, bool)> {
+/// `#[route("name")]`, with `blocking` and `logged` behind it where wanted.
+fn options(attribute: &Attribute) -> Result<(LitStr, bool, bool)> {
     attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
         let name: LitStr = input.parse()?;
-        let valid = |c: char| c.is_ascii_alphanumeric() || "_-./:".contains(c);
-        let text = name.value();
-        if text.is_empty() || text.len() > 128 || !text.chars().all(valid) {
+        if !crate::is_name(&name.value()) {
             let message =
-                "a route's name is 1 to 128 of a to z, A to Z, 0 to 9, `_`, `-`, `.`, `/` and `:`";
+                "a route's name is 1 to 64 of a to z, 0 to 9, `_` and `-`, and begins with a letter or digit";
             return Err(Error::new(name.span(), message));
         }
-        let mut blocking = false;
+        let (mut blocking, mut logged) = (false, false);
         while !input.is_empty() {
             input.parse::<syn::Token![,]>()?;
             if input.is_empty() {
                 break;
             }
             let option: syn::Ident = input.parse()?;
-            if option != "blocking" {
-                return Err(Error::new(option.span(), "known options: blocking"));
+            match option.to_string().as_str() {
+                "blocking" => blocking = true,
+                "logged" => logged = true,
+                _ => return Err(Error::new(option.span(), "known options: blocking, logged")),
             }
-            blocking = true;
         }
-        Ok((name, blocking))
+        Ok((name, blocking, logged))
     })
 }
 

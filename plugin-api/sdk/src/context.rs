@@ -8,7 +8,10 @@ use agentsys_abi::call::RawCall;
 
 use crate::error::Result;
 use crate::host::Host;
+use crate::metrics::Metrics;
 use crate::payload::IntoPayload;
+use crate::router::{Peer, Router};
+use crate::storage::Storage;
 
 /// The task at hand: its number, what time is left, and the way to other agents.
 pub struct Context {
@@ -17,8 +20,15 @@ pub struct Context {
     task_id: u64,
     hops: u32,
     route: &'static str,
+    /// In place of `host` and `route`, where the context may outlive the instance. One word: a plain handler's call makes a context too.
+    own: Option<Box<Own>>,
     /// Whether `task` is a claim of ours.
     claimed: bool,
+}
+
+struct Own {
+    host: Host,
+    route: String,
 }
 
 // SAFETY: the seam: a task and a host may be used from any thread; `Host` is `Sync`.
@@ -45,6 +55,7 @@ impl Context {
             task_id,
             hops,
             route,
+            own: None,
             claimed: false,
         }
     }
@@ -62,11 +73,49 @@ impl Context {
         context
     }
 
+    /// The context of a call that goes on, for a handler that has it by value, and may keep it.
+    pub(crate) fn owned(host: &Host, call: &RawCall, route: &str) -> Self {
+        // SAFETY: the host lives in the context from the next line on, and is not looked at before.
+        let mut context = unsafe { Self::claimed(host, call, "") };
+        context.own = Some(Box::new(Own {
+            host: host.clone(),
+            route: route.to_owned(),
+        }));
+        context
+    }
+
     /// The host.
     #[must_use]
     pub fn host(&self) -> &Host {
-        // SAFETY: the constructors' promise: the host outlives the context.
-        unsafe { &*self.host }
+        match &self.own {
+            Some(own) => &own.host,
+            // SAFETY: the constructors' promise: the host outlives the context.
+            None => unsafe { &*self.host },
+        }
+    }
+
+    /// The way to other agents and plugins, for tasks that are part of this one: they inherit the time that is left, and count one hop more.
+    #[must_use]
+    pub fn router(&self) -> Router<'_> {
+        Router::new(self.host(), self.task)
+    }
+
+    /// Another plugin, by its name; its `process` is part of this task.
+    #[must_use]
+    pub fn plugin<'a>(&'a self, name: &'a str) -> Peer<'a> {
+        self.router().plugin(name)
+    }
+
+    /// The plugin's own namespace in the host's storage.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        self.host().storage()
+    }
+
+    /// What the plugin counts and measures.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics<'_> {
+        self.host().metrics()
     }
 
     /// The task's number, unique in its host.
@@ -77,8 +126,8 @@ impl Context {
 
     /// The route on which this handler was called; `process` for the plugin's own.
     #[must_use]
-    pub fn route(&self) -> &'static str {
-        self.route
+    pub fn route(&self) -> &str {
+        self.own.as_ref().map_or(self.route, |own| &own.route)
     }
 
     /// How many tasks this one is nested in.
@@ -110,7 +159,7 @@ impl Context {
         unsafe { (self.host().raw().api.task().is_cancelled())(self.task) != 0 }
     }
 
-    /// Routes a task that is part of this one: it inherits the time that is left, and counts one hop more.
+    /// Routes a task that is part of this one: short for `router().route_task(…)`.
     ///
     /// # Errors
     /// What the route's agent failed with, or why none was reached.
@@ -119,9 +168,7 @@ impl Context {
         name: &str,
         data: impl IntoPayload<Kind>,
     ) -> Result<Payload> {
-        let payload = data.into_payload()?;
-        // SAFETY: the future borrows `self`, whose task is valid.
-        unsafe { self.host().route(self.task, name, payload) }.await
+        self.router().route_task(name, data).await
     }
 }
 
@@ -140,7 +187,9 @@ impl fmt::Debug for Context {
         write!(
             f,
             "Context(task {}, route {:?}, {} hops)",
-            self.task_id, self.route, self.hops
+            self.task_id,
+            self.route(),
+            self.hops
         )
     }
 }

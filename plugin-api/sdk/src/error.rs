@@ -79,6 +79,13 @@ impl Error {
         self
     }
 
+    /// Adds causes behind those already there, the outermost first.
+    #[must_use]
+    pub fn with_causes(mut self, causes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.0.causes.extend(causes.into_iter().map(Into::into));
+        self
+    }
+
     /// Puts a message in front; the one that was there becomes the first cause.
     #[must_use]
     pub fn context(mut self, message: impl Into<String>) -> Self {
@@ -165,6 +172,40 @@ impl fmt::Debug for Error {
 }
 
 impl ErrorKind {
+    /// All kinds that this SDK knows.
+    #[cfg(feature = "testing")]
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Failed,
+        Self::InvalidInput,
+        Self::NotFound,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Overloaded,
+        Self::Cancelled,
+        Self::Panicked,
+        Self::NotRunning,
+        Self::Internal,
+        Self::LoopDetected,
+    ];
+
+    /// Its name for machines: `invalid_input`, `timeout`, and so on.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::InvalidInput => "invalid_input",
+            Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Overloaded => "overloaded",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+            Self::NotRunning => "not_running",
+            Self::Internal => "internal",
+            Self::LoopDetected => "loop_detected",
+        }
+    }
+
     fn code(self) -> u32 {
         match self {
             Self::Failed => kind::FAILED,

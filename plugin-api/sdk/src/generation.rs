@@ -1,6 +1,10 @@
-//! What there is once for each loaded library: its host, and the ends of what it runs for itself.
+//! What there is once for each library: its host, and the ends of what it runs for itself.
+//!
+//! A plugin that is *linked* into a program shares that program's tokio, `tracing` and panic hook, and is bound by each host anew. So for it there is
+//! nothing here but that fact; what it needs of its host it has in each instance.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use abi_stable::std_types::{ROption, RStr};
 use agentsys_abi::bridge::Failure;
@@ -10,6 +14,7 @@ use agentsys_abi::host::RawHost;
 use crate::{logs, panics, runtime, threads};
 
 static HOST: OnceLock<BoundHost> = OnceLock::new();
+static LINKED: AtomicBool = AtomicBool::new(false);
 
 struct BoundHost(RawHost);
 
@@ -34,6 +39,19 @@ pub(crate) unsafe fn bind(host: RawHost) -> ROption<RawError> {
     ROption::RNone
 }
 
+/// Takes note that the plugins of this program are linked into it.
+pub(crate) fn bind_linked() {
+    if !LINKED.swap(true, Ordering::AcqRel) {
+        panics::extend_hook();
+    }
+}
+
+/// Whether this copy of the SDK is part of a program, not of a library that a host opened.
+#[inline]
+pub(crate) fn is_linked() -> bool {
+    LINKED.load(Ordering::Acquire)
+}
+
 /// Ends the library's runtime, and with it every task that still runs there. Blocks.
 pub(crate) fn close() {
     runtime::end();
@@ -54,6 +72,15 @@ pub(crate) fn log(level: u32, target: &str, message: &str, fields: &str) {
             (RStr::from(target), RStr::from(message), RStr::from(fields));
         // SAFETY: `bind`'s promise.
         unsafe { (host.api.log().write())(host.context, level, target, message, fields) }
+    }
+}
+
+/// Reports what the SDK itself finds wrong, as an error in the log.
+pub(crate) fn report(target: &str, message: &str) {
+    if is_linked() {
+        tracing::error!(module = target, "{message}");
+    } else {
+        log(1, target, message, "{}");
     }
 }
 

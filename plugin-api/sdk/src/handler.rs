@@ -1,5 +1,6 @@
 //! Handlers as the macros describe them, and how each kind of them is called.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -11,12 +12,15 @@ use agentsys_abi::call::{RawCall, RawFuture};
 use agentsys_abi::waker::RawWaker;
 use serde_json::Value;
 
+use crate::added;
+use crate::call_log::CallLog;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::panics;
 use crate::plugin::Plugin;
 use crate::runtime::InRuntime;
+use crate::scope::{self, InScope, Scope};
 
 /// One handler of a plugin.
 pub struct Handler<P: 'static> {
@@ -28,6 +32,8 @@ pub struct Handler<P: 'static> {
     pub input_schema: fn() -> Option<Value>,
     /// The schema of the output.
     pub output_schema: fn() -> Option<Value>,
+    /// Whether begin, end, duration and error of each call are logged.
+    pub logged: bool,
     /// The call.
     pub invoke: fn(Call<'_, P>) -> Reply,
 }
@@ -90,6 +96,7 @@ pub struct Call<'a, P> {
     pub(crate) payload: Handed<'a>,
     pub(crate) waker: *const RawWaker,
     pub(crate) route: &'static str,
+    pub(crate) logged: bool,
 }
 
 /// The answer of a call, as it crosses. No type of our own: made at once where the host wants it, it need not move.
@@ -99,6 +106,31 @@ impl<P: Plugin> Call<'_, P> {
     /// Calls a plain handler, here and now.
     #[inline]
     pub fn run(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
+        if self.logged || self.instance.host().scope().is_some() {
+            self.run_observed(handler)
+        } else {
+            self.run_plainly(handler)
+        }
+    }
+
+    /// In a function of its own, so that the quickest calls pay nothing for it.
+    #[cold]
+    #[inline(never)]
+    fn run_observed(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
+        let (instance, route) = (self.instance, self.route);
+        scope::run(instance.host().scope(), || {
+            let log = self
+                .logged
+                .then(|| CallLog::begin(route, self.raw, &self.payload));
+            self.run_plainly(|plugin, context, payload| match log {
+                None => handler(plugin, context, payload),
+                Some(log) => log.over(|| handler(plugin, context, payload)),
+            })
+        })
+    }
+
+    #[inline]
+    fn run_plainly(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
         let Self {
             instance,
             raw,
@@ -136,12 +168,45 @@ impl<P: Plugin> Call<'_, P> {
             payload,
             waker,
             route,
+            logged,
         } = self;
         let instance = Arc::clone(instance);
+        let scope = instance.host().scope().cloned();
+        let log =
+            logged.then(|| scope::run(scope.as_ref(), || CallLog::begin(route, raw, &payload)));
         // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
         let context = unsafe { Context::claimed(instance.host(), raw, route) };
         let running = Running { context, instance };
-        start(route, waker, || handler(running, payload.take()))
+        match log {
+            None => start(route.into(), scope, waker, || {
+                handler(running, payload.take())
+            }),
+            Some(log) => start(route.into(), scope, waker, || {
+                log.around(handler(running, payload.take()))
+            }),
+        }
+    }
+
+    /// Calls a handler that the instance added.
+    pub(crate) fn run_added(self, route: &str, handler: &added::Handler) -> Reply {
+        let Self {
+            instance,
+            raw,
+            payload,
+            waker,
+            ..
+        } = self;
+        let instance = Arc::clone(instance);
+        let scope = instance.host().scope().cloned();
+        let context = Context::owned(instance.host(), raw, route);
+        start(route.to_owned().into(), scope, waker, || {
+            let answer = handler(context, payload.take());
+            async move {
+                // Kept until the author's future is gone.
+                let _instance = instance;
+                answer.await
+            }
+        })
     }
 }
 
@@ -169,7 +234,8 @@ impl<P: Plugin> Running<P> {
 
 /// Starts the author's async code.
 pub(crate) fn start<F>(
-    what: &'static str,
+    what: Cow<'static, str>,
+    scope: Option<Scope>,
     waker: *const RawWaker,
     make: impl FnOnce() -> F,
 ) -> Reply
@@ -177,17 +243,23 @@ where
     F: Future<Output = Result<Payload>> + Send + 'static,
 {
     // What passes the walls within can only be the SDK's own fault.
-    catch(|| begin(what, waker, make)).unwrap_or_else(|message| {
+    catch(|| begin(what, scope, waker, make)).unwrap_or_else(|message| {
         let failure = Failure::panicked("the plugin", &message);
         Reply::Err(failure.into())
     })
 }
 
-fn begin<F>(what: &'static str, waker: *const RawWaker, make: impl FnOnce() -> F) -> Reply
+fn begin<F>(
+    what: Cow<'static, str>,
+    scope: Option<Scope>,
+    waker: *const RawWaker,
+    make: impl FnOnce() -> F,
+) -> Reply
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
 {
-    let started = panics::catch(move || name(what), make).and_then(InRuntime::new);
+    let made = panics::catch(|| name(&what), || scope::run(scope.as_ref(), make));
+    let started = made.and_then(|future| InRuntime::new(InScope::new(future, scope)));
     let future = match started {
         Ok(future) => future,
         Err(error) => return failed(error),
@@ -214,18 +286,20 @@ fn failed(error: Error) -> Reply {
 
 /// A future of the author's whose panics come back as errors.
 struct Guarded<F> {
-    future: InRuntime<F>,
-    what: &'static str,
+    future: InRuntime<InScope<F>>,
+    what: Cow<'static, str>,
 }
 
 impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
     type Output = agentsys_abi::bridge::Answer;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let what = self.what;
         // SAFETY: `future` is pinned with `self` and never moved out.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
-        match panics::catch(move || name(what), || future.poll(cx)) {
+        let (future, what) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.future), &this.what)
+        };
+        match panics::catch(|| name(what), || future.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(answer)) => Poll::Ready(answer.map_err(Error::into_failure)),
             Err(error) => Poll::Ready(Err(error.into_failure())),
@@ -233,8 +307,9 @@ impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
     }
 }
 
+/// What panicked, for its error.
 #[cold]
-fn name(what: &str) -> String {
+pub(crate) fn name(what: &str) -> String {
     match what {
         "initialize" | "cleanup" | "process" => format!("`{what}`"),
         route => format!("the handler of route `{route}`"),

@@ -2,17 +2,22 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-use abi_stable::std_types::RStr;
 use agentsys_abi::bridge::{ForeignFuture, Payload};
 use agentsys_abi::call::RawReply;
 use agentsys_abi::host::RawHost;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::added::{Added, Handler};
 use crate::error::{Error, Result};
+use crate::metrics::{Metrics, Registered};
 use crate::payload::IntoPayload;
+use crate::router::{Peer, Router};
 use crate::runtime;
+use crate::scope::{InScope, Scope};
+use crate::storage::Storage;
 
 /// What the host offers one instance of a plugin. Cheap to clone; clones work until the instance is gone.
 #[derive(Clone)]
@@ -21,8 +26,13 @@ pub struct Host(Arc<Shared>);
 struct Shared {
     raw: RawHost,
     name: String,
+    /// By what the host knows the instance; null until that is made.
+    instance: AtomicPtr<()>,
+    added: Added,
+    metrics: Registered,
     background: TaskTracker,
     ended: CancellationToken,
+    scope: Option<Scope>,
 }
 
 // SAFETY: the seam: a host's context and functions may be used from any thread.
@@ -36,9 +46,14 @@ impl Host {
     pub(crate) unsafe fn new(raw: RawHost) -> Self {
         // SAFETY: the caller's promise.
         let name = unsafe { (raw.api.plugin_name())(raw.context) };
+        let name = name.as_str().to_owned();
         Self(Arc::new(Shared {
             raw,
-            name: name.as_str().to_owned(),
+            scope: Scope::new(&name),
+            name,
+            instance: AtomicPtr::default(),
+            added: Added::default(),
+            metrics: Registered::default(),
             background: TaskTracker::new(),
             ended: CancellationToken::new(),
         }))
@@ -50,8 +65,14 @@ impl Host {
         &self.0.name
     }
 
-    /// Routes a task of the plugin's own, one that is not part of another: from background work, or `initialize`.
-    /// In a handler, [`Context::route_task`](crate::Context::route_task) is the one to use.
+    /// The way to other agents and plugins, for tasks that are no part of another: from background work, or `initialize`. In a handler,
+    /// [`Context::router`](crate::Context::router) is the one to use.
+    #[must_use]
+    pub fn router(&self) -> Router<'_> {
+        Router::new(self, std::ptr::null())
+    }
+
+    /// Routes a task of the plugin's own: short for `router().route_task(…)`.
     ///
     /// # Errors
     /// What the route's agent failed with, or why none was reached.
@@ -60,9 +81,25 @@ impl Host {
         name: &str,
         data: impl IntoPayload<Kind>,
     ) -> Result<Payload> {
-        let payload = data.into_payload()?;
-        // SAFETY: no task: null is allowed.
-        unsafe { self.route(std::ptr::null(), name, payload) }.await
+        self.router().route_task(name, data).await
+    }
+
+    /// Another plugin, by its name.
+    #[must_use]
+    pub fn plugin<'a>(&'a self, name: &'a str) -> Peer<'a> {
+        self.router().plugin(name)
+    }
+
+    /// The plugin's own namespace in the host's storage.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        Storage::new(self.clone())
+    }
+
+    /// What the plugin counts and measures.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics<'_> {
+        Metrics::new(self)
     }
 
     /// Runs work in the background, on the plugin's runtime. It ends with the instance: after `cleanup`, what still
@@ -75,6 +112,7 @@ impl Host {
         F: Future<Output = ()> + Send + 'static,
     {
         let ended = self.0.ended.clone();
+        let work = InScope::new(work, self.0.scope.clone());
         let work = async move {
             tokio::select! {
                 biased;
@@ -82,53 +120,45 @@ impl Host {
                 () = work => {}
             }
         };
-        self.0.background.spawn_on(work, runtime::handle()?);
+        self.0.background.spawn_on(work, &runtime::current()?);
         Ok(())
-    }
-
-    /// Routes a task, nested in `task` unless that is null.
-    ///
-    /// # Safety
-    /// `task` must be null, or valid until the future is dropped.
-    pub(crate) unsafe fn route(
-        &self,
-        task: *const (),
-        name: &str,
-        payload: Payload,
-    ) -> impl Future<Output = Result<Payload>> + Send + 'static {
-        let mut raw = payload.into_raw();
-        let api = self.0.raw.api.router();
-        // SAFETY: the context is valid (`new`'s promise), and so is the task (the caller's). A null waker: a first look
-        // comes with the first poll.
-        let reply = unsafe {
-            let route_task = api.route_task();
-            route_task(
-                self.0.raw.context,
-                task,
-                RStr::from(name),
-                &mut raw,
-                std::ptr::null(),
-            )
-        };
-        let reply = match reply {
-            // SAFETY: a payload that crosses holds what the seam promises.
-            RawReply::Ok(raw) => Ok(Ok(unsafe { Payload::from_raw(raw) })),
-            RawReply::Err(error) => Ok(Err(error.into())),
-            // SAFETY: a fresh future, ours alone; a host is never unloaded.
-            RawReply::Pending(raw) => Err(unsafe { ForeignFuture::from_raw(raw) }),
-        };
-        async move {
-            let answer = match reply {
-                Ok(answer) => answer,
-                Err(future) => future.await,
-            };
-            answer.map_err(Error::from_failure)
-        }
     }
 
     #[inline]
     pub(crate) fn raw(&self) -> &RawHost {
         &self.0.raw
+    }
+
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.0.scope.as_ref()
+    }
+
+    pub(crate) fn registered(&self) -> &Registered {
+        &self.0.metrics
+    }
+
+    pub(crate) fn set_instance(&self, instance: *const ()) {
+        self.0
+            .instance
+            .store(instance.cast_mut(), Ordering::Release);
+    }
+
+    pub(crate) fn instance(&self) -> *const () {
+        self.0.instance.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn added(&self) -> &Added {
+        &self.0.added
+    }
+
+    pub(crate) fn added_handler(&self, number: u32) -> Option<(Arc<str>, Handler)> {
+        self.0.added.get(number)
+    }
+
+    /// Drops the handlers that were added: they may hold this very handle.
+    pub(crate) fn forget_routes(&self) {
+        self.0.added.clear();
     }
 
     /// Ends the background work, and waits until it has ended.
@@ -142,5 +172,28 @@ impl Host {
     pub(crate) fn cancel_background(&self) {
         self.0.ended.cancel();
         self.0.background.close();
+    }
+}
+
+/// What the host answered, now or later.
+///
+/// # Safety
+/// `reply` must come fresh from a function of the host's.
+pub(crate) unsafe fn answer(
+    reply: RawReply,
+) -> impl Future<Output = Result<Payload>> + Send + 'static {
+    let reply = match reply {
+        // SAFETY: a payload that crosses holds what the seam promises.
+        RawReply::Ok(raw) => Ok(Ok(unsafe { Payload::from_raw(raw) })),
+        RawReply::Err(error) => Ok(Err(error.into())),
+        // SAFETY: a fresh future, ours alone; a host is never unloaded.
+        RawReply::Pending(raw) => Err(unsafe { ForeignFuture::from_raw(raw) }),
+    };
+    async move {
+        let answer = match reply {
+            Ok(answer) => answer,
+            Err(future) => future.await,
+        };
+        answer.map_err(Error::from_failure)
     }
 }

@@ -1,5 +1,6 @@
 //! One live object of a plugin: made empty, initialized once, called, cleaned up once, dropped.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use agentsys_abi::bridge::Payload;
@@ -21,14 +22,16 @@ pub(crate) struct Instance<P> {
 impl<P: Plugin> Instance<P> {
     /// # Safety
     /// `host` must be valid until the generation is closed.
-    pub(crate) unsafe fn new(host: RawHost) -> Self {
+    pub(crate) unsafe fn new(host: RawHost) -> Arc<Self> {
         // SAFETY: the caller's promise.
         let host = unsafe { Host::new(host) };
-        Self {
+        let instance = Arc::new(Self {
             plugin: OnceCell::new(),
             cleaned_up: AtomicBool::new(false),
             host,
-        }
+        });
+        instance.host.set_instance(Arc::as_ptr(&instance).cast());
+        instance
     }
 
     #[inline]
@@ -65,6 +68,7 @@ impl<P: Plugin> Instance<P> {
             None => Ok(()),
         };
         self.host.end_background().await;
+        self.host.forget_routes();
         result.map(|()| empty())
     }
 }
@@ -72,6 +76,7 @@ impl<P: Plugin> Instance<P> {
 impl<P> Drop for Instance<P> {
     fn drop(&mut self) {
         self.host.cancel_background();
+        self.host.forget_routes();
     }
 }
 

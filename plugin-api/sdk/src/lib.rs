@@ -44,7 +44,13 @@
 //! Handlers are `fn` (answered at once, on the caller's thread), `async fn` (inside a tokio runtime of the plugin's own, so timers, sockets
 //! and `tokio::spawn` work), or `fn` with `#[route("name", blocking)]` (on a thread that may block). They take `&self`, a `&`[`Context`] if
 //! they want one, and at most one input: a [`Payload`], a `String`, a `Vec<u8>`, or any type that serde reads from JSON.
+//!
+//! What the host offers comes through the [`Context`] of a call, as part of its task, or through the [`Host`] handle: other agents and plugins ([`Router`]), a namespace
+//! that survives a restart ([`Storage`]), figures ([`Metrics`]), background work, and the log, to which `tracing`'s macros write. The module `testing`, with the feature of that name, has a
+//! host for an author's tests.
 
+mod added;
+mod call_log;
 mod config;
 mod context;
 mod error;
@@ -53,27 +59,37 @@ mod handler;
 mod host;
 mod instance;
 mod logs;
+mod metrics;
 mod module;
 mod panics;
 mod payload;
 mod plugin;
+mod router;
 mod runtime;
 mod schema;
+mod scope;
+mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod threads;
 
+pub use added::AddedRoute;
 pub use agentsys_plugin_macros::{plugin, plugin_config, routes};
-pub use config::{NoConfig, PluginConfig};
+pub use config::{ConfigProblem, NoConfig, PluginConfig};
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
 pub use host::Host;
-pub use payload::{FromPayload, IntoPayload, Payload, content_type};
+pub use metrics::{Counter, Gauge, Histogram, Measured, Metrics};
+pub use payload::{FromPayload, IntoPayload, Payload, ReadPayload, content_type};
 pub use plugin::Plugin;
+pub use router::{Peer, Router};
+pub use storage::{Entry, Storage};
 
 /// What almost every plugin uses.
 pub mod prelude {
     pub use crate::{
-        Context, Error, ErrorKind, Host, NoConfig, Payload, Plugin, Result, plugin, plugin_config,
-        routes,
+        Context, Error, ErrorKind, Host, NoConfig, Payload, Plugin, ReadPayload, Result, plugin,
+        plugin_config, routes,
     };
 }
 
@@ -85,14 +101,16 @@ pub const SDK_VERSION: &str = env!("CARGO_PKG_VERSION");
 pub mod __private {
     pub use abi_stable::library::LibHeader;
     pub use agentsys_abi::INTERFACE;
+    pub use agentsys_abi::module::{LinkedPlugin, PluginModuleRef};
     pub use agentsys_abi::record::{KIND_PLUGIN, KIND_ROUTE, record, record_len};
     pub use schemars;
     pub use serde;
 
+    pub use crate::config::matches;
     pub use crate::handler::{
         Call, Fallible, Handler, HandlersOf, NoRoutes, Reply, Routes, Running,
     };
-    pub use crate::module::{Entry, header};
+    pub use crate::module::{Entry, header, linked, records};
     pub use crate::schema::{NoSchema, SchemaOf};
 
     /// The compiler's version, as it names itself.

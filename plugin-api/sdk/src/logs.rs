@@ -22,7 +22,7 @@ static MAX_LEVEL: AtomicU32 = AtomicU32::new(0);
 /// Installs the subscriber. Does nothing where the author's code has installed one.
 pub(crate) fn install(level: u32) {
     MAX_LEVEL.store(level, Ordering::Relaxed);
-    let subscriber = tracing_subscriber::registry().with(ToHost);
+    let subscriber = tracing_subscriber::registry().with(Forward(ToHost));
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
@@ -33,15 +33,37 @@ pub(crate) fn set_level(level: u32) {
     tracing::callsite::rebuild_interest_cache();
 }
 
+/// Where events go.
+pub(crate) trait Sink: 'static {
+    /// The most detailed level that is wanted: 0 none, 1 error, to 5 trace.
+    fn max_level(&self) -> u32;
+    /// One event, with the fields of the spans round it.
+    fn line(&self, level: u32, target: &str, message: &str, fields: Map<String, Value>);
+}
+
 struct ToHost;
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToHost {
+impl Sink for ToHost {
+    fn max_level(&self) -> u32 {
+        MAX_LEVEL.load(Ordering::Relaxed)
+    }
+
+    fn line(&self, level: u32, target: &str, message: &str, fields: Map<String, Value>) {
+        let json = Value::Object(fields).to_string();
+        generation::log(level, target, message, &json);
+    }
+}
+
+/// Hands events on.
+pub(crate) struct Forward<S>(pub(crate) S);
+
+impl<K: Sink, S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Forward<K> {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        code(metadata.level()) <= MAX_LEVEL.load(Ordering::Relaxed)
+        code(metadata.level()) <= self.0.max_level()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match MAX_LEVEL.load(Ordering::Relaxed) {
+        Some(match self.0.max_level() {
             0 => LevelFilter::OFF,
             1 => LevelFilter::ERROR,
             2 => LevelFilter::WARN,
@@ -88,8 +110,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToHost {
             None => event.metadata().name().to_owned(),
         };
         let metadata = event.metadata();
-        let json = Value::Object(fields.0).to_string();
-        generation::log(code(metadata.level()), metadata.target(), &message, &json);
+        let level = code(metadata.level());
+        self.0.line(level, metadata.target(), &message, fields.0);
     }
 }
 

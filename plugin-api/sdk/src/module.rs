@@ -10,7 +10,7 @@ use abi_stable::library::{
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{ROption, RString};
 use agentsys_abi::bridge::{Failure, Handed, catch};
-use agentsys_abi::call::{HANDLER_PROCESS, RawCall, RawReply};
+use agentsys_abi::call::{HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawReply};
 use agentsys_abi::error::{RawError, kind};
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
@@ -18,11 +18,13 @@ use agentsys_abi::payload::RawPayload;
 use agentsys_abi::waker::RawWaker;
 use serde_json::{Value, json};
 
+use crate::config::{self, ConfigProblem};
 use crate::generation;
 use crate::handler::{Call, Handler, start};
 use crate::instance::Instance;
 #[cfg(not(feature = "seam-older"))]
 use crate::logs;
+use crate::panics;
 use crate::plugin::Plugin;
 use crate::schema::SchemaOf;
 
@@ -34,6 +36,19 @@ pub trait Entry: Plugin {
     const BLOCKING_THREADS: u32;
     /// Its handlers, in the order of their numbers.
     fn handlers() -> &'static [Handler<Self>];
+}
+
+/// The records that the file of a plugin would hold.
+#[must_use]
+pub fn records<P: Entry>() -> Vec<&'static [u8]> {
+    let routes = P::handlers().iter().map(|handler| handler.record);
+    std::iter::once(P::RECORD).chain(routes).collect()
+}
+
+/// The root module of a plugin that is linked into a program.
+#[must_use]
+pub fn linked<P: Entry>() -> PluginModuleRef {
+    Functions::<P>::LINKED
 }
 
 /// What the library exports under abi_stable's name for it.
@@ -50,29 +65,42 @@ extern "C" fn root<P: Entry>() -> RootModuleResult {
 struct Functions<P>(PhantomData<P>);
 
 impl<P: Entry> Functions<P> {
-    const MODULE: PluginModuleRef = PluginModuleRef(
+    const MODULE: PluginModuleRef =
+        PluginModuleRef(const { &WithMetadata::new(Self::FUNCTIONS) }.static_as_prefix());
+
+    /// For a plugin that is linked into a program: nothing of it belongs to one host, and nothing ends with a generation.
+    const LINKED: PluginModuleRef = PluginModuleRef(
         const {
             &WithMetadata::new(PluginModule {
-                bind,
-                describe: Self::describe,
-                create: Self::create,
-                initialize: Self::initialize,
-                invoke: Self::invoke,
-                cleanup: Self::cleanup,
-                destroy: Self::destroy,
-                close,
+                bind: bind_linked,
+                close: close_linked,
                 #[cfg(not(feature = "seam-older"))]
-                set_log_level,
-                #[cfg(not(feature = "seam-older"))]
-                blocking_threads: P::BLOCKING_THREADS,
-                #[cfg(feature = "seam-newer")]
-                next_field: 7,
-                #[cfg(feature = "seam-newer")]
-                next_function,
+                set_log_level: set_log_level_linked,
+                ..Self::FUNCTIONS
             })
         }
         .static_as_prefix(),
     );
+
+    const FUNCTIONS: PluginModule = PluginModule {
+        bind,
+        describe: Self::describe,
+        check_config: Self::check_config,
+        create: Self::create,
+        initialize: Self::initialize,
+        invoke: Self::invoke,
+        cleanup: Self::cleanup,
+        destroy: Self::destroy,
+        close,
+        #[cfg(not(feature = "seam-older"))]
+        set_log_level,
+        #[cfg(not(feature = "seam-older"))]
+        blocking_threads: P::BLOCKING_THREADS,
+        #[cfg(feature = "seam-newer")]
+        next_field: 7,
+        #[cfg(feature = "seam-newer")]
+        next_function,
+    };
 
     unsafe extern "C" fn describe() -> RString {
         let described = catch(|| {
@@ -93,9 +121,29 @@ impl<P: Entry> Functions<P> {
         described.map_or_else(|_| RString::new(), |json| json.to_string().into())
     }
 
+    unsafe extern "C" fn check_config(config: *mut RawPayload) -> RString {
+        // SAFETY: the host hands over a payload.
+        let config = unsafe { Handed::new(&*config).take() };
+        let checked = panics::catch(
+            || "the check of the config".to_owned(),
+            || config::check::<P::Config>(&config).map(drop),
+        );
+        let problems = match checked {
+            Ok(Ok(())) => return RString::new(),
+            Ok(Err(problems)) => problems,
+            Err(error) => vec![ConfigProblem {
+                path: Vec::new(),
+                message: error.message().to_owned(),
+            }],
+        };
+        serde_json::to_string(&problems)
+            .unwrap_or_else(|error| error.to_string())
+            .into()
+    }
+
     unsafe extern "C" fn create(host: RawHost) -> *const () {
         // SAFETY: the host is valid until the generation is closed.
-        let made = catch(|| Arc::new(unsafe { Instance::<P>::new(host) }));
+        let made = catch(|| unsafe { Instance::<P>::new(host) });
         made.map_or(std::ptr::null(), |instance| Arc::into_raw(instance).cast())
     }
 
@@ -106,8 +154,9 @@ impl<P: Entry> Functions<P> {
     ) -> RawReply {
         // SAFETY: the host hands over a payload, and an instance that it has not destroyed.
         let (config, instance) = unsafe { (Handed::new(&*config).take(), Self::claim(instance)) };
+        let scope = instance.host().scope().cloned();
         let work = || async move { instance.initialize(config).await };
-        start("initialize", waker, work)
+        start("initialize".into(), scope, waker, work)
     }
 
     unsafe extern "C" fn invoke(
@@ -121,44 +170,42 @@ impl<P: Entry> Functions<P> {
             let instance = ManuallyDrop::new(Arc::from_raw(instance.cast::<Instance<P>>()));
             (instance, Handed::new(&(*call).payload), &*call)
         };
-        let call = |route| Call {
+        let call = |route, logged| Call {
             instance: &instance,
             raw,
             payload,
             waker,
             route,
+            logged,
         };
         match P::handlers().get(raw.handler as usize) {
-            Some(handler) => (handler.invoke)(call(handler.route)),
+            Some(handler) => (handler.invoke)(call(handler.route, handler.logged)),
             None if raw.handler == HANDLER_PROCESS => {
-                call("process").run_async(|running, payload| async move {
+                call("process", false).run_async(|running, payload| async move {
                     running.plugin()?.process(running.context(), payload).await
                 })
             }
-            None => {
-                let message = format!("the plugin has no handler number {}", raw.handler);
-                RawReply::Err(Failure::new(kind::INTERNAL, message).into())
-            }
+            None => match instance.host().added_handler(raw.handler) {
+                Some((route, handler)) => call("", false).run_added(&route, &handler),
+                None => no_handler(raw.handler),
+            },
         }
     }
 
     unsafe extern "C" fn cleanup(instance: *const (), waker: *const RawWaker) -> RawReply {
         // SAFETY: the host names an instance that it has not destroyed.
         let instance = unsafe { Self::claim(instance) };
+        let scope = instance.host().scope().cloned();
         let work = || async move { instance.cleanup().await };
-        start("cleanup", waker, work)
+        start("cleanup".into(), scope, waker, work)
     }
 
     unsafe extern "C" fn destroy(instance: *const ()) {
         // SAFETY: the host's claim from `create`, given up once.
         let instance = unsafe { Arc::from_raw(instance.cast::<Instance<P>>()) };
         if let Err(message) = catch(|| drop(instance)) {
-            generation::log(
-                1,
-                "agentsys_plugin",
-                &format!("dropping the plugin panicked: {message}"),
-                "{}",
-            );
+            let message = format!("dropping the plugin panicked: {message}");
+            generation::report("agentsys_plugin", &message);
         }
     }
 
@@ -175,6 +222,30 @@ impl<P: Entry> Functions<P> {
         }
     }
 }
+
+/// One that was removed a moment ago, or that there never was.
+#[cold]
+fn no_handler(number: u32) -> RawReply {
+    let failure = if number < HANDLER_ADDED {
+        let message = format!("the plugin has no handler number {number}");
+        Failure::new(kind::INTERNAL, message)
+    } else {
+        Failure::new(kind::UNAVAILABLE, "the plugin has removed this route")
+    };
+    RawReply::Err(failure.into())
+}
+
+unsafe extern "C" fn bind_linked(_: RawHost) -> ROption<RawError> {
+    catch(generation::bind_linked).map_or_else(
+        |message| ROption::RSome(Failure::panicked("`bind`", &message).into()),
+        |()| ROption::RNone,
+    )
+}
+
+unsafe extern "C" fn close_linked() {}
+
+#[cfg(not(feature = "seam-older"))]
+unsafe extern "C" fn set_log_level_linked(_: u32) {}
 
 unsafe extern "C" fn bind(host: RawHost) -> ROption<RawError> {
     // SAFETY: the host is valid until the generation is closed.

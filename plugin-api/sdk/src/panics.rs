@@ -41,18 +41,35 @@ fn panicked(what: &str, message: &str) -> Error {
 /// of std: the host's hook is another.
 pub(crate) fn install_hook() {
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string);
-        if CAUGHT.get() {
-            PLACE.set(place);
-        } else {
+        if !note_place(info) {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("without a name").to_owned();
+            let place = info.location().map(ToString::to_string);
             let place = place.unwrap_or_else(|| "an unknown place".to_owned());
             let message = info.payload_as_str().unwrap_or("a panic without a message");
             let line = format!("a thread of the plugin ({name}) panicked at {place}: {message}");
-            generation::log(1, "agentsys_plugin::panics", &line, "{}");
+            generation::report("agentsys_plugin::panics", &line);
         }
     }));
+}
+
+/// Goes before the program's own hook, which is left to say what it says of panics that are not caught here: those of a linked plugin's handlers.
+pub(crate) fn extend_hook() {
+    let theirs = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !note_place(info) {
+            theirs(info);
+        }
+    }));
+}
+
+/// Keeps the place of a panic that will come back to the host as an error. False where it will not.
+fn note_place(info: &panic::PanicHookInfo<'_>) -> bool {
+    let caught = CAUGHT.get();
+    if caught {
+        PLACE.set(info.location().map(ToString::to_string));
+    }
+    caught
 }
 
 #[cfg(test)]

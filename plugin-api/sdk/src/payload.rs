@@ -40,6 +40,21 @@ pub trait IntoPayload<Kind> {
     fn into_payload(self) -> Result<Payload>;
 }
 
+/// Reading a payload that came as an answer, or from the storage.
+pub trait ReadPayload {
+    /// The payload as a typed value: text, bytes, or what serde reads from JSON.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), naming the field that does not fit.
+    fn read<T: DeserializeOwned + 'static>(self) -> Result<T>;
+}
+
+impl ReadPayload for Payload {
+    fn read<T: DeserializeOwned + 'static>(self) -> Result<T> {
+        T::from_payload(self)
+    }
+}
+
 /// The kind of [`Payload`] itself.
 pub enum Untouched {}
 
@@ -133,30 +148,30 @@ mod tests {
         amount: u32,
     }
 
-    fn read<T: FromPayload<Kind>, Kind>(text: &'static str) -> Result<T> {
+    fn parse<T: FromPayload<Kind>, Kind>(text: &'static str) -> Result<T> {
         T::from_payload(Payload::new(Bytes::from_static(text.as_bytes()), ""))
     }
 
     #[test]
     fn input_that_does_not_fit_names_the_field() {
-        let error = read::<Order, _>(r#"{"lines":[{"amount":1},{"amount":"two"}]}"#).unwrap_err();
+        let error = parse::<Order, _>(r#"{"lines":[{"amount":1},{"amount":"two"}]}"#).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(
             error.message(),
             "the input does not fit at `lines[1].amount`: invalid type: string \"two\", expected u32 at line 1 column 38"
         );
-        let error = read::<Order, _>("{}").unwrap_err();
+        let error = parse::<Order, _>("{}").unwrap_err();
         assert_eq!(
             error.message(),
             "the input does not fit: missing field `lines` at line 1 column 2"
         );
-        assert!(read::<Order, _>(r#"{"lines":[]} tail"#).is_err());
+        assert!(parse::<Order, _>(r#"{"lines":[]} tail"#).is_err());
     }
 
     #[test]
     fn bytes_and_text_pass_untouched() {
-        assert_eq!(read::<String, _>("\"quoted\"").unwrap(), "\"quoted\"");
-        assert_eq!(read::<Vec<u8>, _>("[1]").unwrap(), b"[1]");
+        assert_eq!(parse::<String, _>("\"quoted\"").unwrap(), "\"quoted\"");
+        assert_eq!(parse::<Vec<u8>, _>("[1]").unwrap(), b"[1]");
         let text = String::from("as it is").into_payload().unwrap();
         assert_eq!(
             (text.as_slice(), text.content_type()),

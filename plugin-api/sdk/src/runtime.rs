@@ -2,6 +2,9 @@
 //!
 //! A plugin has its own copy of tokio, in which the host's runtime does not exist. So async code of the author runs inside one small runtime of the plugin's:
 //! started by the first such code, entered round every poll, ended with the generation.
+//!
+//! A plugin that is linked into a program shares the program's tokio, and runs in the runtime that it is polled in, so that a test may pause its time; where it
+//! is polled outside of any, one runtime for all linked plugins stands in.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::generation::is_linked;
 
 /// Enough that one busy task does not keep the timers and sockets of the others waiting.
 const WORKERS: usize = 2;
@@ -28,8 +32,16 @@ enum State {
 /// Whether [`end`] was called: what is spawned after it would be dropped in silence.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
-/// The runtime, started if need be.
-pub(crate) fn handle() -> Result<&'static Handle> {
+/// Where background work runs.
+pub(crate) fn current() -> Result<Handle> {
+    match Handle::try_current() {
+        Ok(handle) if is_linked() => Ok(handle),
+        _ => own().cloned(),
+    }
+}
+
+/// The plugin's own runtime, started if need be.
+fn own() -> Result<&'static Handle> {
     match HANDLE.get() {
         Some(handle) if !ENDED.load(Ordering::Relaxed) => Ok(handle),
         _ => start(),
@@ -72,15 +84,26 @@ fn start() -> Result<&'static Handle> {
 /// A future that is polled, and dropped, inside the runtime.
 pub(crate) struct InRuntime<F> {
     future: Option<F>,
-    handle: &'static Handle,
+    /// None: in the one that it is polled in, if there is one.
+    handle: Option<&'static Handle>,
 }
 
 impl<F> InRuntime<F> {
     pub(crate) fn new(future: F) -> Result<Self> {
+        let linked = is_linked() && Handle::try_current().is_ok();
+        let handle = if linked { None } else { Some(own()?) };
         Ok(Self {
             future: Some(future),
-            handle: handle()?,
+            handle,
         })
+    }
+
+    fn enter(&self) -> Option<EnterGuard<'static>> {
+        match self.handle {
+            Some(handle) => Some(handle.enter()),
+            None if Handle::try_current().is_ok() => None,
+            None => own().ok().map(Handle::enter),
+        }
     }
 }
 
@@ -88,7 +111,7 @@ impl<F: Future> Future for InRuntime<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _entered = self.handle.enter();
+        let _entered = self.enter();
         // SAFETY: `future` is pinned with `self`: it is never moved out, only dropped in place by `set(None)`.
         let mut future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
         let polled = match future.as_mut().as_pin_mut() {
@@ -108,7 +131,7 @@ impl<F> Drop for InRuntime<F> {
         if self.future.is_none() {
             return;
         }
-        let _entered = self.handle.enter();
+        let _entered = self.enter();
         // Assigning drops the old value in place, so a pinned future does not move.
         self.future = None;
     }

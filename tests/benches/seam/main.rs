@@ -4,6 +4,8 @@
 //! the table that `RESULTS.md` holds.
 
 mod rows;
+#[path = "../../support/services.rs"]
+mod services;
 mod table;
 mod target;
 

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use agentsys_host::{Host, Payload, agent_fn_sync};
 use agentsys_loader::{
-    CopyStore, Data, Generation, Instance, Invoked, LogLine, Routed, Services, SharedTask, Source,
-    Task, read_and_inspect,
+    CopyStore, Generation, Instance, Invoked, LogLine, Services, SharedTask, Source, Task,
+    read_and_inspect,
 };
 use bytes::Bytes;
 use libloading::Library;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::services::no_other_services;
 
 /// `bench_copy` of the fixture.
 pub(crate) type Copy = unsafe extern "C" fn(*const u8, usize, *mut u8) -> usize;
@@ -177,13 +179,5 @@ impl Services for NoServices {
 
     fn log(&self, _line: LogLine<'_>) {}
 
-    fn route_task(
-        &self,
-        _plugin: &str,
-        _parent: Option<&dyn Task>,
-        _route: &str,
-        data: Data,
-    ) -> Routed {
-        Box::pin(async { Ok(data.into_payload()) })
-    }
+    no_other_services!();
 }

@@ -18,7 +18,9 @@ use std::sync::OnceLock;
 pub(crate) fn library(name: &str) -> PathBuf {
     let file = format!("{DLL_PREFIX}{name}{DLL_SUFFIX}");
     let path = match name {
-        "echo" | "data_agents" => built(&PRODUCTS, build_products).join(file),
+        "echo" | "data_agents" | "activity_logger" | "report_agent" => {
+            built(&SAMPLES, build_samples).join(file)
+        }
         "echo_older" | "echo_newer" => built(&SEAMS, build_seams).join(file),
         _ => profile_dir().join("examples").join(file),
     };
@@ -32,7 +34,7 @@ pub(crate) fn library(name: &str) -> PathBuf {
 
 /// The program `agentsys`.
 pub(crate) fn program() -> PathBuf {
-    built(&PRODUCTS, build_products).join(format!("agentsys{EXE_SUFFIX}"))
+    built(&PROGRAM, build_program).join(format!("agentsys{EXE_SUFFIX}"))
 }
 
 /// The compiled example of a package of this workspace.
@@ -66,7 +68,8 @@ pub(crate) fn build_to_abort() -> String {
 
 type Build = OnceLock<Result<PathBuf, String>>;
 
-static PRODUCTS: Build = OnceLock::new();
+static PROGRAM: Build = OnceLock::new();
+static SAMPLES: Build = OnceLock::new();
 static SEAMS: Build = OnceLock::new();
 
 fn built(once: &'static Build, build: fn() -> Result<PathBuf, String>) -> &'static Path {
@@ -75,11 +78,18 @@ fn built(once: &'static Build, build: fn() -> Result<PathBuf, String>) -> &'stat
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn build_products() -> Result<PathBuf, String> {
+fn build_program() -> Result<PathBuf, String> {
     cargo(&["build", "-p", "agentsys"], &target_dir())?;
+    Ok(profile_dir())
+}
+
+fn build_samples() -> Result<PathBuf, String> {
     // Just as `agentsys demo` builds them, which then finds nothing to do: built with other packages their dependencies have other
     // features, and the demo would link the files anew under the other tests.
-    cargo(&["build", "-p", "echo", "-p", "data-agents"], &target_dir())?;
+    let samples = ["echo", "data-agents", "activity-logger", "report-agent"];
+    let mut arguments = vec!["build"];
+    arguments.extend(samples.iter().flat_map(|sample| ["--package", sample]));
+    cargo(&arguments, &target_dir())?;
     Ok(profile_dir())
 }
 

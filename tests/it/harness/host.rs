@@ -106,7 +106,7 @@ impl Setup {
     }
 
     pub(crate) fn plugin(self, name: &str, options: PluginOptions) -> Self {
-        self.tune(|builder| builder.plugin(name, options))
+        self.tune(|builder| builder.plugin_options(name, options))
     }
 
     /// Tells a plugin where the journal is.

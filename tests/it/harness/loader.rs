@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{
-    CopyStore, Data, Generation, Invoked, LogLine, Outcome, Routed, Services, SharedTask, Source,
-    Task, read_and_inspect,
+    CopyStore, Data, Generation, Invoked, LogLine, Outcome, Services, SharedTask, Source, Task,
+    read_and_inspect,
 };
 use tokio::sync::oneshot;
 
 use super::Place;
+#[path = "../../support/services.rs"]
+mod services;
+pub(crate) use services::no_other_services;
 
 /// Opens a plugin of this place; the receiver hears when its generation has been closed.
 pub(crate) fn open(
@@ -71,9 +74,7 @@ impl Services for NoServices {
 
     fn log(&self, _: LogLine<'_>) {}
 
-    fn route_task(&self, _: &str, _: Option<&dyn Task>, _: &str, _: Data) -> Routed {
-        unreachable!("this host routes nothing")
-    }
+    no_other_services!();
 }
 
 /// A task without end.

@@ -215,8 +215,14 @@ fn a_file_is_inspected_without_being_run() {
 
 #[test]
 fn every_commands_help_has_an_example() {
-    for command in ["run", "call", "plugins", "routes", "inspect", "demo"] {
-        let ended: Ended = agentsys(&[command, "--help"]).output().unwrap().into();
+    let single = [
+        "run", "call", "status", "plugins", "routes", "metrics", "errors", "events", "config",
+        "inspect", "demo",
+    ];
+    let single = single.map(|command| vec![command]);
+    let of_config = ["check", "show", "schema"].map(|command| vec!["config", command]);
+    for command in single.into_iter().chain(of_config) {
+        let ended: Ended = agentsys(&command).arg("--help").output().unwrap().into();
         assert_eq!(ended.code, Some(0));
         assert!(ended.stdout.contains("Example"), "{}", ended.stdout);
     }

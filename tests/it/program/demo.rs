@@ -30,7 +30,13 @@ fn the_demo_routes_the_penguins_and_says_how_to_go_on() {
         "data-agents",
         "echo",
         "analyze_data, process_data",
-        "run --plugins",
+        "report, report_get",
+        "task_demo: ",
+        "task_demo_result: ",
+        r#"Agent 'report-agent' - started: {"report":"demo"}"#,
+        r#"Agent 'report-agent' - processed: {"report":"demo","rows":333}"#,
+        r#"Agent 'report-agent' - finished: {"report":"demo"}"#,
+        "agentsys.toml run &",
         "call analyze_data --file",
     ] {
         assert!(stdout.contains(told), "no {told:?} in {stdout}");
@@ -39,7 +45,33 @@ fn the_demo_routes_the_penguins_and_says_how_to_go_on() {
         "demo/penguins.csv",
         "demo/plugins/libecho.so",
         "demo/plugins/libdata_agents.so",
+        "demo/plugins/libactivity_logger.so",
+        "demo/plugins/libreport_agent.so",
+        "demo/agentsys.toml",
+        "demo/activity.log",
     ] {
         assert!(state.join(left).is_file(), "{left}");
     }
+
+    // What it says how to go on with, goes on: the report of the run before is there.
+    let config = state.join("demo/agentsys.toml");
+    let command = [
+        "--config",
+        config.to_str().unwrap(),
+        "call",
+        "report_get",
+        "--data",
+        r#"{"id":"demo"}"#,
+        "--plugins",
+        state.join("demo/plugins").to_str().unwrap(),
+    ]
+    .map(str::to_owned);
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let again: Ended = agentsys(&command).output().unwrap().into();
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let report: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(
+        (&report["id"], &report["rows"]),
+        (&"demo".into(), &333.into())
+    );
 }

@@ -1,8 +1,10 @@
 //! The program as a process.
 
 mod answers;
+mod config;
 mod demo;
 mod ends;
+mod status;
 
 use serde_json::Value;
 

@@ -6,22 +6,23 @@ use std::path::Path;
 use agentsys_host::{ContentType, Payload};
 use bytes::Bytes;
 
-use crate::args::Call;
-use crate::control::{ControlClient, Request, Response, WireError};
+use crate::args::{Call, Settings};
+use crate::control::{Request, Response, WireError};
 use crate::exit::Failure;
 
-use super::{own_host, serve, waiting, write_out};
+use super::{ask, own_host, serve, waiting, write_out};
 
-pub(crate) async fn call(args: Call) -> Result<(), Failure> {
+pub(crate) async fn call(args: Call, settings: &Settings) -> Result<(), Failure> {
     let (bytes, guessed) = data(&args)?;
     let content_type = args
         .content_type
         .as_deref()
         .map_or(guessed, ContentType::new);
     let answer = if args.plugins.is_empty() {
-        remote(&args, bytes, &content_type).await?
+        let state_dir = settings.state_dir(&args.state)?;
+        remote(&args, &state_dir, bytes, &content_type).await?
     } else {
-        let host = own_host(&args.plugins, &args.state.state_dir).await?;
+        let host = own_host(settings.sources(&args.plugins, &args.state)?).await?;
         let payload = Payload::new(bytes, content_type);
         let answer = serve::call(&host, &args.route, payload, args.timeout);
         let answer = waiting(&format!("waiting for {}", args.route), answer).await;
@@ -34,21 +35,22 @@ pub(crate) async fn call(args: Call) -> Result<(), Failure> {
     write_out(&answer)
 }
 
-async fn remote(args: &Call, body: Bytes, content_type: &ContentType) -> Result<Bytes, Failure> {
-    let mut client = ControlClient::connect(&args.state.state_dir).await?;
+async fn remote(
+    args: &Call,
+    state_dir: &Path,
+    body: Bytes,
+    content_type: &ContentType,
+) -> Result<Bytes, Failure> {
     let request = Request::Call {
         route: args.route.clone(),
         content_type: content_type.to_string(),
         timeout: args.timeout,
     };
-    let asking = client.request(request, body);
+    let asking = ask::ask(state_dir, request, body);
     match waiting(&format!("waiting for {}", args.route), asking).await? {
         (Response::Reply { .. }, answer) => Ok(answer),
         (Response::Failed { error }, _) => Err(error.into()),
-        (Response::Refused { message }, _) => Err(Failure::new(message)),
-        (other, _) => Err(Failure::new(format!(
-            "the host answered something else than asked: {other:?}"
-        ))),
+        (other, _) => Err(ask::unexpected(&other)),
     }
 }
 

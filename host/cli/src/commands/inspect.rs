@@ -8,18 +8,14 @@ use crate::args::Inspect;
 use crate::exit::Failure;
 use crate::text::{count, plain};
 
-use super::write_out;
+use super::{write_json, write_out};
 
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     let inspected = agentsys_host::inspect(&args.file).map_err(Failure::new)?;
-    let text = if args.json {
-        let mut json = serde_json::to_string_pretty(&inspected).map_err(Failure::new)?;
-        json.push('\n');
-        json
-    } else {
-        describe(&inspected)
-    };
-    write_out(text.as_bytes())
+    if args.json {
+        return write_json(&inspected);
+    }
+    write_out(describe(&inspected).as_bytes())
 }
 
 fn describe(inspected: &Inspected) -> String {

@@ -1,13 +1,18 @@
 //! `agentsys plugins` and `agentsys routes`: tables for people, JSON for programs.
 
+use std::path::Path;
+
+use agentsys_host::config::Sources;
+use bytes::Bytes;
 use serde_json::Value;
 
-use crate::args::List;
-use crate::control::{ControlClient, Request, Response};
+use crate::args::{List, Settings};
+use crate::control::{Request, Response};
 use crate::exit::Failure;
 use crate::table::Table;
 
-use super::{own_host, write_out};
+use super::json::{rows, text};
+use super::{ask, own_host, write_json, write_out};
 
 /// What to list.
 #[derive(Debug, Clone, Copy)]
@@ -16,27 +21,24 @@ pub(crate) enum What {
     Routes,
 }
 
-pub(crate) async fn list(args: List, what: What) -> Result<(), Failure> {
+pub(crate) async fn list(args: List, what: What, settings: &Settings) -> Result<(), Failure> {
     let listed = if args.plugins.is_empty() {
-        remote(&args, what).await?
+        remote(&settings.state_dir(&args.state)?, what).await?
     } else {
-        local(&args, what).await?
+        local(settings.sources(&args.plugins, &args.state)?, what).await?
     };
-    let text = if args.json {
-        let mut json = serde_json::to_string_pretty(&listed).map_err(Failure::new)?;
-        json.push('\n');
-        json
-    } else {
-        match what {
-            What::Plugins => plugins(&listed),
-            What::Routes => routes(&listed),
-        }
+    if args.json {
+        return write_json(&listed);
+    }
+    let text = match what {
+        What::Plugins => plugins(&listed),
+        What::Routes => routes(&listed),
     };
     write_out(text.as_bytes())
 }
 
-async fn local(args: &List, what: What) -> Result<Value, Failure> {
-    let host = own_host(&args.plugins, &args.state.state_dir).await?;
+async fn local(sources: Sources, what: What) -> Result<Value, Failure> {
+    let host = own_host(sources).await?;
     let listed = match what {
         What::Plugins => serde_json::to_value(host.plugins()),
         What::Routes => serde_json::to_value(host.routes()),
@@ -45,18 +47,14 @@ async fn local(args: &List, what: What) -> Result<Value, Failure> {
     listed.map_err(Failure::new)
 }
 
-async fn remote(args: &List, what: What) -> Result<Value, Failure> {
-    let mut client = ControlClient::connect(&args.state.state_dir).await?;
+async fn remote(state_dir: &Path, what: What) -> Result<Value, Failure> {
     let request = match what {
         What::Plugins => Request::Plugins,
         What::Routes => Request::Routes,
     };
-    match client.request(request, bytes::Bytes::new()).await? {
+    match ask::ask(state_dir, request, Bytes::new()).await? {
         (Response::Plugins(listed) | Response::Routes(listed), _) => Ok(listed),
-        (Response::Refused { message }, _) => Err(Failure::new(message)),
-        (other, _) => Err(Failure::new(format!(
-            "the host answered something else than asked: {other:?}"
-        ))),
+        (other, _) => Err(ask::unexpected(&other)),
     }
 }
 
@@ -69,7 +67,7 @@ fn plugins(listed: &Value) -> String {
             text(&plugin["version"]),
             text(&plugin["state"]),
             text(&plugin["generation"]),
-            text(&plugin["path"]),
+            file(plugin),
         ]);
         if let Some(reason) = plugin["reason"].as_str() {
             reasons.push_str(&format!("{}: {reason}\n", text(&plugin["name"])));
@@ -116,15 +114,12 @@ fn routes(listed: &Value) -> String {
     format!("{table}\n")
 }
 
-fn rows(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// Where a plugin's code is: one that is known without a file is linked into the host's program.
+fn file(plugin: &Value) -> String {
+    if plugin["path"].is_null() && !plugin["version"].is_null() {
+        "(linked)".to_owned()
+    } else {
+        text(&plugin["path"])
     }
 }
 
@@ -143,6 +138,20 @@ mod tests {
             shown.ends_with("\n\nx: `initialize` failed: no luck\n"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn a_plugin_without_a_file_is_linked_unless_nothing_is_known_of_it() {
+        let listed = json!([
+            { "name": "x", "version": "1.0.0", "state": "running", "generation": 1, "path": null },
+            { "name": "y", "version": null, "state": "failed", "generation": null, "path": null },
+        ]);
+        let shown = plugins(&listed);
+        let ends: Vec<_> = shown
+            .lines()
+            .map(|line| line.split_whitespace().last())
+            .collect();
+        assert_eq!(ends[1..], [Some("(linked)"), Some("-")]);
     }
 
     #[test]

@@ -1,36 +1,38 @@
 //! The commands, one file each, and what several of them share.
 
+mod ask;
 pub(crate) mod call;
+pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod errors;
+pub(crate) mod events;
 pub(crate) mod inspect;
+mod json;
 pub(crate) mod list;
+pub(crate) mod metrics;
 pub(crate) mod run;
 mod serve;
+mod snapshot;
+pub(crate) mod status;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agentsys_host::{Host, HostBuilder};
+use agentsys_host::Host;
+use agentsys_host::config::Sources;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use crate::exit::Failure;
 
-/// A host in this process, for one command: nothing to drain, and little patience.
-async fn own_host(plugins: &[PathBuf], state_dir: &Path) -> Result<Host, Failure> {
-    let builder = with_dirs(Host::builder(), plugins, state_dir);
-    let builder = builder
+/// A host in this process, for one command: nothing to drain, and little patience. Its storage is opened only if a plugin uses it,
+/// since the host that runs on the same state directory has it open.
+async fn own_host(sources: Sources) -> Result<Host, Failure> {
+    let builder = Host::builder()
+        .config_from(sources)
         .drain_timeout(Duration::ZERO)
         .shutdown_timeout(Duration::from_secs(5));
-    waiting("starting the plugins", builder.build())
-        .await
-        .map_err(Failure::new)
-}
-
-fn with_dirs(builder: HostBuilder, plugins: &[PathBuf], state_dir: &Path) -> HostBuilder {
-    plugins
-        .iter()
-        .fold(builder.state_dir(state_dir), HostBuilder::plugin_dir)
+    Ok(waiting("starting the plugins", builder.build()).await?)
 }
 
 /// Waits, and says so on a terminal once it takes over a second.
@@ -58,6 +60,13 @@ fn spinner(what: &str) -> ProgressBar {
     }
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner
+}
+
+/// Writes a value for programs, and for people who read it.
+fn write_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut json = serde_json::to_string_pretty(value).map_err(Failure::new)?;
+    json.push('\n');
+    write_out(json.as_bytes())
 }
 
 /// Writes an answer to standard output as it is. A reader that went away is no failure of ours.

@@ -1,33 +1,39 @@
 //! `agentsys run`: a host until a signal.
 
+use agentsys_host::config::Sources;
 use agentsys_host::{Host, PluginState};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Run;
+use crate::args::{Run, Settings};
 use crate::control::{ControlServer, ServerLimits};
 use crate::exit::Failure;
+use crate::settings::files;
 
-use super::{serve, with_dirs, write_out};
+use super::{serve, write_out};
 
-pub(crate) async fn run(args: Run) -> Result<(), Failure> {
+pub(crate) async fn run(args: Run, settings: &Settings) -> Result<(), Failure> {
+    let loaded = sources(&args, settings)?.load()?;
+    let config = &loaded.config.host;
+    let (drain_timeout, shutdown_timeout) = (config.drain_timeout, config.shutdown_timeout);
+    tracing::info!(
+        "configuration: {}",
+        files(&loaded).unwrap_or_else(|| "no file".to_owned())
+    );
     // Before the plugins are loaded: a second host on the same state directory is told so at once.
-    let server = ControlServer::bind(&args.state.state_dir).map_err(Failure::new)?;
+    let server = ControlServer::bind(&config.state_dir).map_err(Failure::new)?;
     let mut signals = Signals::listen()?;
-    let builder = with_dirs(Host::builder(), &args.plugins, &args.state.state_dir);
-    let builder = builder
-        .drain_timeout(args.drain_timeout)
-        .shutdown_timeout(args.shutdown_timeout);
+    let builder = Host::builder().loaded_config(loaded).connect_storage();
     let host = tokio::select! {
         biased;
         signal = signals.next() => {
             tracing::info!("{signal} came before the host was ready");
             return Ok(());
         }
-        host = builder.build() => host.map_err(Failure::new)?,
+        host = builder.build() => host?,
     };
     let stop = CancellationToken::new();
     let limits = ServerLimits {
-        drain: args.drain_timeout.min(args.shutdown_timeout / 2),
+        drain: drain_timeout.min(shutdown_timeout / 2),
         ..ServerLimits::default()
     };
     let serving = server.serve(serve::handler(&host), limits, stop.clone());
@@ -44,8 +50,7 @@ pub(crate) async fn run(args: Run) -> Result<(), Failure> {
 
     let signal = signals.next().await;
     tracing::info!(
-        "{signal}: letting tasks finish, then stopping the plugins, within {:?}",
-        args.shutdown_timeout
+        "{signal}: letting tasks finish, then stopping the plugins, within {shutdown_timeout:?}"
     );
     stop.cancel();
     let stopping = async {
@@ -58,13 +63,32 @@ pub(crate) async fn run(args: Run) -> Result<(), Failure> {
     };
     tokio::select! {
         biased;
-        ended = tokio::time::timeout(args.shutdown_timeout, stopping) => if ended.is_err() {
-            tracing::warn!("not all has ended within {:?}: not waiting any longer", args.shutdown_timeout);
+        ended = tokio::time::timeout(shutdown_timeout, stopping) => if ended.is_err() {
+            tracing::warn!("not all has ended within {shutdown_timeout:?}: not waiting any longer");
         },
         signal = signals.next() => tracing::warn!("{signal} again: not waiting any longer"),
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The configuration, with this command's own options over it.
+fn sources(args: &Run, settings: &Settings) -> Result<Sources, Failure> {
+    let sources = settings.sources(&args.plugins, &args.state)?;
+    let timeouts = [
+        ("host.drain_timeout", args.drain_timeout, "--drain-timeout"),
+        (
+            "host.shutdown_timeout",
+            args.shutdown_timeout,
+            "--shutdown-timeout",
+        ),
+    ];
+    let given = timeouts
+        .into_iter()
+        .filter_map(|(key, timeout, option)| Some((key, timeout?.as_secs_f64(), option)));
+    Ok(given.fold(sources, |sources, (key, timeout, option)| {
+        sources.value(key, timeout, option)
+    }))
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use agentsys_host::{ContentType, Host, Payload, TaskError, TaskOptions};
 use bytes::Bytes;
@@ -12,10 +12,14 @@ use tokio::time::Instant;
 
 use crate::control::{Request, Response};
 
+use super::snapshot;
+
 type Answer = Pin<Box<dyn Future<Output = (Response, Bytes)> + Send>>;
 
+/// The answers of a host that serves from now on.
 pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send + Sync + 'static {
     let host = host.clone();
+    let since = SystemTime::now();
     move |request, body| {
         let host = host.clone();
         Box::pin(async move {
@@ -30,6 +34,10 @@ pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send +
                 }
                 Request::Plugins => (Response::Plugins(json(&host.plugins())), Bytes::new()),
                 Request::Routes => (Response::Routes(json(&host.routes())), Bytes::new()),
+                Request::Status => report(&snapshot::status(&host, since)),
+                Request::Metrics => report(&snapshot::metrics(&host)),
+                Request::Errors => report(&snapshot::errors(&host)),
+                Request::Events => report(&snapshot::events(&host)),
             }
         })
     }
@@ -62,6 +70,10 @@ fn reply(answer: Result<Payload, TaskError>) -> (Response, Bytes) {
             (Response::Failed { error }, Bytes::new())
         }
     }
+}
+
+fn report(report: &serde_json::Value) -> (Response, Bytes) {
+    (Response::Report, report.to_string().into())
 }
 
 fn json(value: &impl serde::Serialize) -> serde_json::Value {

@@ -52,8 +52,7 @@ pub(crate) enum ControlError {
 pub(crate) enum ClientError {
     /// Nobody serves this state directory.
     #[error(
-        "no host is running on {dir}: start one with `agentsys run --state-dir {dir}`, \
-         or give --plugins DIR to answer this call in this process",
+        "no host is running on {dir}: start one with `agentsys run --state-dir {dir}`",
         dir = state_dir.display()
     )]
     NoHost {
@@ -79,10 +78,7 @@ pub(crate) enum ClientError {
     Frame(#[from] FrameError),
     /// There is no control socket on this platform.
     #[cfg(not(unix))]
-    #[error(
-        "asking a running host is not supported on this platform yet: \
-         give --plugins DIR to answer this call in this process"
-    )]
+    #[error("asking a running host is not supported on this platform yet")]
     Unsupported,
 }
 

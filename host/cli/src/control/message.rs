@@ -28,6 +28,14 @@ pub(crate) enum Request {
     Plugins,
     /// List the routes.
     Routes,
+    /// Tell how the host is doing. The answer is a [`Response::Report`], as for those that follow.
+    Status,
+    /// Tell what was counted and measured.
+    Metrics,
+    /// List the tasks that failed last.
+    Errors,
+    /// List what happened to the plugins.
+    Events,
 }
 
 /// What the host answers.
@@ -48,6 +56,8 @@ pub(crate) enum Response {
     Plugins(serde_json::Value),
     /// The routes, in the form of `agentsys routes --json`.
     Routes(serde_json::Value),
+    /// What was asked for; the frame's body is the report as JSON, since it may be larger than a header.
+    Report,
     /// The host did not take the request up at all: another user's, unreadable, too large, or
     /// the host is stopping.
     Refused {

@@ -1,4 +1,4 @@
-//! The control socket: how `agentsys call`, `plugins` and `routes` ask the host that is already
+//! The control socket: how `agentsys call`, `plugins`, `status` and others ask the host that is already
 //! running on a state directory, instead of starting one of their own.
 //!
 //! It is a local socket in a directory that only its owner can enter, and not a TCP port, since

@@ -1,6 +1,6 @@
 //! The control socket where there is none yet: both ends have their ordinary names, and say so.
 
-use std::{convert::Infallible, path::Path};
+use std::{convert::Infallible, path::Path, time::Duration};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,10 @@ use super::{
 
 /// What the host's end would allow its peers.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ServerLimits;
+pub(crate) struct ServerLimits {
+    /// How long requests under way would have at the end.
+    pub(crate) drain: Duration,
+}
 
 /// The claim on a state directory: never made here.
 #[derive(Debug)]

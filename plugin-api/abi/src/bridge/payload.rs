@@ -191,6 +191,13 @@ impl<'a> Handed<'a> {
         Self(raw)
     }
 
+    /// The number of bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "for logs alone")]
+    pub fn len(&self) -> usize {
+        self.0.len
+    }
+
     /// The payload.
     #[inline]
     #[must_use]

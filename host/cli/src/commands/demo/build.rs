@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::commands::spinner;
 use crate::exit::Failure;
 
-const PLUGINS: [&str; 2] = ["echo", "data-agents"];
+/// Built in one call of cargo, as the tests do: with others, their dependencies could have other features, and be built anew.
+const PLUGINS: [&str; 4] = ["echo", "data-agents", "activity-logger", "report-agent"];
 
 /// The compiled files.
 pub(super) fn sample_plugins() -> Result<Vec<PathBuf>, Failure> {

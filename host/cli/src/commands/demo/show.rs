@@ -7,17 +7,25 @@ use agentsys_host::Host;
 use serde_json::Value;
 
 use crate::table::Table;
-use crate::text::count;
+use crate::text::{count, plain};
 
-use super::Routed;
+use super::{REPORT, Routed};
 
-pub(super) fn report(
-    host: &Host,
-    routed: &Routed,
-    plugins: &Path,
-    table: &Path,
-    state_dir: &Path,
-) -> String {
+/// Where the demo put things.
+pub(super) struct Places<'a> {
+    pub(super) table: &'a Path,
+    pub(super) log: &'a Path,
+    pub(super) config: &'a Path,
+    pub(super) state_dir: &'a Path,
+}
+
+pub(super) fn report(host: &Host, routed: &Routed, places: &Places<'_>) -> String {
+    let Places {
+        table,
+        log,
+        config,
+        state_dir,
+    } = *places;
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -34,7 +42,7 @@ pub(super) fn report(
             text,
             "  {} {version} was built into {} and serves {}: {}",
             plugin.name,
-            plugin.path.display(),
+            plugin.path.unwrap_or_default().display(),
             count(plugin.routes.len(), "route"),
             plugin.routes.join(", "),
         );
@@ -46,6 +54,17 @@ pub(super) fn report(
     );
     let _ = writeln!(
         text,
+        "  `report` took it the same way once more, and stored what went in and what came out:"
+    );
+    for (key, bytes) in &routed.stored {
+        let _ = writeln!(text, "    {key}: {bytes} bytes");
+    }
+    let _ = writeln!(text, "  activity-logger wrote into {}:", log.display());
+    for line in &routed.logged {
+        let _ = writeln!(text, "    {}", plain(line));
+    }
+    let _ = writeln!(
+        text,
         "  the host kept its private copies of the plugins below {}\n",
         state_dir.display()
     );
@@ -53,24 +72,16 @@ pub(super) fn report(
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "agentsys".to_owned());
-    let state = if state_dir == Path::new(".agentsys") {
-        String::new()
-    } else {
-        format!(" --state-dir {}", state_dir.display())
-    };
+    let program = format!("{program} --config {}", config.display());
     let _ = writeln!(text, "Go on:");
-    let _ = writeln!(
-        text,
-        "  {program} run --plugins {}{state} &",
-        plugins.display()
-    );
-    let _ = writeln!(
-        text,
-        "  {program} call analyze_data --file {}{state}",
-        table.display()
-    );
-    let _ = writeln!(text, "  {program} call echo --data hello{state}");
-    let _ = writeln!(text, "  {program} plugins{state}");
+    for command in [
+        "run &".to_owned(),
+        format!("call analyze_data --file {}", table.display()),
+        format!(r#"call report_get --data '{{"id":"{REPORT}"}}'"#),
+        "status".to_owned(),
+    ] {
+        let _ = writeln!(text, "  {program} {command}");
+    }
     text
 }
 

@@ -29,10 +29,18 @@ fn a_request_without_values_is_its_kind_alone() {
         to_value(Request::Plugins).unwrap(),
         json!({"kind": "plugins"})
     );
-    assert_eq!(
-        from_value::<Request>(json!({"kind": "routes"})).unwrap(),
-        Request::Routes
-    );
+    for (written, request) in [
+        ("routes", Request::Routes),
+        ("status", Request::Status),
+        ("metrics", Request::Metrics),
+        ("errors", Request::Errors),
+        ("events", Request::Events),
+    ] {
+        assert_eq!(
+            from_value::<Request>(json!({ "kind": written })).unwrap(),
+            request
+        );
+    }
 }
 
 #[test]

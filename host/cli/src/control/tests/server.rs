@@ -55,10 +55,7 @@ async fn nobody_there_is_an_error_of_its_own() {
     let shown = missing.display();
     assert_eq!(
         error.to_string(),
-        format!(
-            "no host is running on {shown}: start one with `agentsys run --state-dir {shown}`, \
-             or give --plugins DIR to answer this call in this process"
-        )
+        format!("no host is running on {shown}: start one with `agentsys run --state-dir {shown}`")
     );
 
     drop(Running::start(dir.path(), echo).stop().await);

@@ -1,0 +1,173 @@
+//! The command line: what can be said, and how each command explains itself.
+
+mod commands;
+mod values;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use commands::{
+    Call, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, Report, Run, Schema, Settings,
+    Show, State,
+};
+pub(crate) use values::{LogFormat, LogLevel};
+
+/// Runs compiled plugins from a folder, and asks a host that runs.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+The configuration comes from a file, the environment (AGENTSYS_ROUTER__TIMEOUT=5) and the command line, each over the one
+before: `agentsys config show --origin` tells what holds.
+
+Examples:
+  agentsys demo                                    try it, with real data
+  agentsys run --plugins ./plugins                 serve the plugins in a folder
+  agentsys call analyze_data --file penguins.csv   ask the host that runs
+  agentsys status                                  how it is doing, and what does not run
+
+Exit codes: 0 done, 1 the task or the command failed, 2 wrong usage, 3 no host running."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// How much the log says.
+    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
+    /// How the log is written, on standard error.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
+    /// Shows everything, whole reports behind one-line errors included.
+    #[arg(long, short, global = true, conflicts_with = "log_level")]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a host until SIGINT or SIGTERM.
+    #[command(after_help = "\
+Prints one line on standard output once it serves: `ready: N plugins, M routes`. On SIGINT or SIGTERM it lets tasks finish,
+cleans the plugins up in reverse order and exits with 0, within --shutdown-timeout whatever a plugin does.
+
+Examples:
+  agentsys run                                              as agentsys.toml says
+  agentsys run --plugins ./plugins --plugins ./more --state-dir /var/lib/agentsys
+  agentsys run --config /etc/agentsys.toml --set router.timeout=5")]
+    Run(Run),
+    /// Routes one task and prints the answer, byte for byte.
+    #[command(after_help = "\
+Without --plugins it asks the running host of --state-dir. Data comes from --data, --file or standard input; a .csv file is
+sent as text/csv, a .json file as application/json.
+
+Examples:
+  agentsys call echo --data hello
+  agentsys call analyze_data --file penguins.csv
+  curl -s example.org/table.csv | agentsys call analyze_data --content-type text/csv
+  agentsys call echo --data hello --plugins ./plugins       without a running host
+
+Exit codes: 0 answered, 1 the task failed, 2 wrong usage, 3 no host running.")]
+    Call(Call),
+    /// Shows how the running host is doing, and why what does not run does not.
+    #[command(after_help = "\
+One screen: the host, its plugins with their calls and how long those took, what does not run with the reason, and the tasks
+that failed last.
+
+Examples:
+  agentsys status
+  agentsys status --json | jq '.plugins[] | select(.state == \"failed\") | .reason'")]
+    Status(Report),
+    /// Lists the plugins and where each one stands.
+    #[command(after_help = "\
+Examples:
+  agentsys plugins
+  agentsys plugins --json | jq '.[] | select(.state != \"running\")'
+  agentsys plugins --plugins ./plugins                      without a running host")]
+    Plugins(List),
+    /// Lists the routes and who serves them.
+    #[command(after_help = "\
+Examples:
+  agentsys routes
+  agentsys routes --json | jq '.[] | {name, input_schema}'")]
+    Routes(List),
+    /// Shows what was counted and measured, by plugin.
+    #[command(after_help = "\
+First each plugin's calls, errors by kind and how long calls took; then what plugins measure themselves.
+
+Examples:
+  agentsys metrics
+  agentsys metrics --json | jq '.[] | {plugin, p99: .calls.latency.p99}'")]
+    Metrics(Report),
+    /// Lists the tasks that failed last, with their causes.
+    #[command(after_help = "\
+Of each route so many are kept as `host.error_history` says.
+
+Examples:
+  agentsys errors
+  agentsys errors --route analyze_data --limit 5
+  agentsys errors --json | jq '.[] | select(.kind == \"timeout\")'")]
+    Errors(Errors),
+    /// Lists what happened to the plugins: each step from one state to another.
+    #[command(after_help = "\
+Examples:
+  agentsys events
+  agentsys events --plugin echo --json")]
+    Events(Events),
+    /// Checks, shows and describes the configuration.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  agentsys config check
+  agentsys config show --origin
+  agentsys config schema > agentsys.schema.json"
+    )]
+    Config(Config),
+    /// Shows what a file says of itself, without running any of its code.
+    #[command(after_help = "\
+Example:
+  agentsys inspect plugins/libecho.so
+
+Exit codes: 0 it is a plugin, 1 it is none.")]
+    Inspect(Inspect),
+    /// Builds the sample plugins and routes real data through them.
+    #[command(after_help = "\
+Example:
+  cargo run --release -- demo")]
+    Demo(Demo),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            for command in command.get_subcommands() {
+                let path = format!("{path} {}", command.get_name());
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(help.contains("Example"), "{path}");
+                check(command, &path);
+            }
+        }
+        check(&Cli::command(), "agentsys");
+    }
+}

@@ -1,0 +1,204 @@
+//! Routes that instances add while they live. Such a route belongs to its instance: it serves as soon as that does, and goes with it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use agentsys_loader::{AddedRoute, Failure, Instance, failure_kind};
+use agentsys_router::{
+    Agent, AgentId, AgentInfo, ErrorKind, Payload, Reply, Router, Task, TaskError,
+};
+
+use crate::agent::{self, Finish};
+use crate::convert;
+use crate::metrics::PluginMeters;
+use crate::serving::Serving;
+use crate::slot::Slot;
+use crate::task::BorrowedTask;
+
+/// The added routes of one generation.
+pub(crate) struct AddedRoutes {
+    router: Router,
+    meters: Arc<PluginMeters>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    routes: Vec<Entry>,
+    /// The instances that serve, with what their agents need.
+    serving: Vec<(Weak<Instance>, Arc<Slot>, Weak<Serving>)>,
+}
+
+struct Entry {
+    instance: Weak<Instance>,
+    route: AddedRoute,
+    /// None until the instance serves.
+    agent: Option<AgentId>,
+}
+
+/// However many routes an instance makes up.
+const MOST: usize = 10_000;
+
+impl AddedRoutes {
+    pub(crate) fn new(router: Router, meters: Arc<PluginMeters>) -> Self {
+        Self {
+            router,
+            meters,
+            table: Mutex::default(),
+        }
+    }
+
+    /// Adds a route; it serves now where its instance does.
+    pub(crate) fn add(&self, instance: &Arc<Instance>, route: AddedRoute) -> Result<(), Failure> {
+        agentsys_loader::check_name("route", &route.name)
+            .map_err(|error| invalid(error.to_string()))?;
+        let mut table = self.lock();
+        if table.routes.len() >= MOST {
+            // What instances left that never served, since their `initialize` failed.
+            let gone = |entry: &Entry| entry.agent.is_none() && entry.instance.strong_count() == 0;
+            table.routes.retain(|entry| !gone(entry));
+        }
+        if table.routes.len() >= MOST {
+            return Err(invalid(format!(
+                "the plugin has {MOST} added routes already: remove some"
+            )));
+        }
+        let found = table.serving.iter().find(|(other, ..)| is(other, instance));
+        let agent = match found {
+            Some((_, slot, serving)) => Some(self.register(instance, &route, slot, serving)?),
+            None => None,
+        };
+        table.routes.push(Entry {
+            instance: Arc::downgrade(instance),
+            route,
+            agent,
+        });
+        Ok(())
+    }
+
+    /// Takes a route away. False where there is none.
+    pub(crate) fn remove(&self, instance: &Arc<Instance>, handler: u32) -> bool {
+        let mut table = self.lock();
+        let at = table
+            .routes
+            .iter()
+            .position(|entry| entry.route.handler == handler && is(&entry.instance, instance));
+        let Some(at) = at else {
+            return false;
+        };
+        let entry = table.routes.swap_remove(at);
+        drop(table);
+        self.unregister(entry.agent.into_iter().collect());
+        true
+    }
+
+    /// Has the routes of an instance serve, since it does.
+    pub(crate) fn serve(&self, instance: &Arc<Instance>, slot: &Arc<Slot>, serving: &Arc<Serving>) {
+        let mut table = self.lock();
+        let serving = Arc::downgrade(serving);
+        for entry in table
+            .routes
+            .iter_mut()
+            .filter(|entry| is(&entry.instance, instance))
+        {
+            match self.register(instance, &entry.route, slot, &serving) {
+                Ok(agent) => entry.agent = Some(agent),
+                Err(failure) => {
+                    tracing::warn!("an added route does not serve: {}", failure.message)
+                }
+            }
+        }
+        table
+            .serving
+            .push((Arc::downgrade(instance), Arc::clone(slot), serving));
+    }
+
+    /// Takes the routes of an instance away, since it serves no more.
+    pub(crate) fn retire(&self, instance: &Arc<Instance>) {
+        self.retire_if(|other| is(other, instance));
+    }
+
+    /// Takes all of them away.
+    pub(crate) fn retire_all(&self) {
+        self.retire_if(|_| true);
+    }
+
+    fn retire_if(&self, gone: impl Fn(&Weak<Instance>) -> bool) {
+        let mut table = self.lock();
+        table.serving.retain(|(instance, ..)| !gone(instance));
+        let entries = table.routes.extract_if(.., |entry| gone(&entry.instance));
+        let agents: Vec<AgentId> = entries.filter_map(|entry| entry.agent).collect();
+        drop(table);
+        self.unregister(agents);
+    }
+
+    fn register(
+        &self,
+        instance: &Arc<Instance>,
+        route: &AddedRoute,
+        slot: &Arc<Slot>,
+        serving: &Weak<Serving>,
+    ) -> Result<AgentId, Failure> {
+        let gone = || invalid("the plugin is being stopped: it adds no routes".to_owned());
+        let owner = serving.upgrade().ok_or_else(gone)?;
+        owner.set_policy(&route.name);
+        let agent = AddedAgent {
+            info: owner.info(&route.description),
+            handler: route.handler,
+            instance: Arc::downgrade(instance),
+            slot: Arc::clone(slot),
+            meters: Arc::clone(&self.meters),
+            serving: Weak::clone(serving),
+        };
+        let added = self.router.register_agent(&route.name, Arc::new(agent));
+        added.map_err(|error| invalid(error.to_string()))
+    }
+
+    fn unregister(&self, agents: Vec<AgentId>) {
+        if !agents.is_empty() {
+            // Without agents to add there is no name to be refused for.
+            let _ = self.router.replace_agents(&agents, Vec::new());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is(weak: &Weak<Instance>, instance: &Arc<Instance>) -> bool {
+    std::ptr::eq(weak.as_ptr(), Arc::as_ptr(instance))
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::new(failure_kind::INVALID_INPUT, message)
+}
+
+/// A handler that one instance added.
+struct AddedAgent {
+    info: AgentInfo,
+    handler: u32,
+    instance: Weak<Instance>,
+    slot: Arc<Slot>,
+    meters: Arc<PluginMeters>,
+    serving: Weak<Serving>,
+}
+
+impl Agent for AddedAgent {
+    fn info(&self) -> &AgentInfo {
+        &self.info
+    }
+
+    fn call(&self, task: &Task, data: Payload) -> Reply {
+        let Some(instance) = self.instance.upgrade() else {
+            let message = format!(
+                "the instance of {} that added this route is gone",
+                self.info.name
+            );
+            let error = TaskError::new(ErrorKind::Unavailable, message);
+            return Reply::Ready(Err(error.retryable(true)));
+        };
+        let finish = Finish::new(&self.slot, &self.serving, &instance, &self.meters, task);
+        let invoked = instance.invoke(self.handler, &BorrowedTask(task), convert::data(data), None);
+        agent::reply(invoked, finish)
+    }
+}

@@ -1,0 +1,174 @@
+//! From a builder to a host that serves.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use agentsys_loader::{CopyStore, Discovery, Linked, discover};
+use agentsys_router::{Agent, Router};
+use agentsys_storage::{Storage, StorageConfig};
+
+use crate::builder::{Base, Change, HostBuilder};
+use crate::config::{Config, Loaded, Sources, StorageType};
+use crate::error::HostError;
+use crate::events::EventLog;
+use crate::failures::FailureLog;
+use crate::ground::Ground;
+use crate::host::{Host, Inner};
+use crate::lifecycle::{Driver, Uses, uses};
+use crate::metrics::Registry;
+use crate::policies::Policies;
+use crate::runtimes::Runtimes;
+
+impl HostBuilder {
+    /// Finds the plugins, starts them, and starts the router. A plugin that does not run is no error: see [`Host::plugins`].
+    ///
+    /// # Errors
+    /// Where the config does not fit, the state directory or the storage cannot be used, a linked plugin's records cannot be, or threads
+    /// cannot be started.
+    pub async fn build(self) -> Result<Host, HostError> {
+        let Prepared {
+            ground,
+            uses,
+            failures,
+            agents,
+            wants_storage,
+        } = self.prepare().await?;
+        if wants_storage {
+            ground.storage.connect().await?;
+        }
+        ground.router.register_agents(agents)?;
+        // Before the plugins: their `initialize` may route tasks.
+        ground.router.start();
+        let events = Arc::new(EventLog::default());
+        let driver = Driver::new(ground.clone(), Arc::clone(&events));
+        failures.set_driver(&driver);
+        let config = &ground.loaded.config.host;
+        let (drain_timeout, shutdown_timeout) = (config.drain_timeout, config.shutdown_timeout);
+        // From here on a build that is given up drops what it had started.
+        let host = Host(Arc::new(Inner {
+            ground,
+            driver,
+            events,
+            failures,
+            libraries: uses.libraries,
+            drain_timeout,
+            shutdown_timeout,
+            shutdown: OnceLock::new(),
+        }));
+        host.0.driver.add(uses.entries, uses.others);
+        host.0.driver.settled().await;
+        Ok(host)
+    }
+
+    /// All that can be wrong before a plugin runs.
+    pub(crate) async fn prepare(self) -> Result<Prepared, HostError> {
+        let loaded = self.config.load(self.changes, &self.strategies.names())?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let config = loaded.config.clone();
+        let linked = self
+            .linked
+            .into_iter()
+            .collect::<Result<Vec<Linked>, HostError>>()?;
+        let copies = open_copies(&config)?;
+        let runtimes = match self.runtime {
+            Some(handle) => Runtimes::shared(handle),
+            None => Runtimes::start()?,
+        };
+        let policies = Policies::new(&config, self.default_policy, self.policies, self.strategies);
+        let failures = FailureLog::new(config.host.error_history);
+        let router = policies
+            .router_config(config.router.max_hops)
+            .timers(runtimes.control().clone())
+            .observer(failures.clone());
+        let ground = Ground {
+            copies: copies.map(Arc::new),
+            runtimes: Arc::new(runtimes),
+            router: Router::new(router),
+            storage: self
+                .storage
+                .unwrap_or_else(|| Storage::open(storage_config(&config))),
+            metrics: Arc::new(Registry::default()),
+            policies: Arc::new(policies),
+            loaded: Arc::new(loaded),
+        };
+        let found = find(&ground, config.host.plugin_dirs.clone()).await;
+        Ok(Prepared {
+            uses: uses(found, linked, &config.plugins),
+            ground,
+            failures,
+            agents: self.agents,
+            wants_storage: self.wants_storage,
+        })
+    }
+}
+
+/// A host that has not begun.
+pub(crate) struct Prepared {
+    pub(crate) ground: Ground,
+    pub(crate) uses: Uses,
+    failures: Arc<FailureLog>,
+    agents: Vec<(String, Arc<dyn Agent>)>,
+    wants_storage: bool,
+}
+
+impl Base {
+    fn load(self, changes: Vec<Change>, strategies: &[String]) -> Result<Loaded, HostError> {
+        let mut loaded = match self {
+            Self::Nothing => {
+                let mut config = Config::default();
+                config.host.plugin_dirs.clear();
+                Loaded::from(config)
+            }
+            Self::Code(config) => Loaded::from(*config),
+            Self::Sources(sources) => strategies.iter().fold(*sources, Sources::strategy).load()?,
+            Self::Loaded(loaded) => *loaded,
+        };
+        changes
+            .into_iter()
+            .for_each(|change| change(&mut loaded.config));
+        loaded.validate(strategies)?;
+        Ok(loaded)
+    }
+}
+
+fn open_copies(config: &Config) -> Result<Option<CopyStore>, HostError> {
+    if config.host.plugin_dirs.is_empty() {
+        return Ok(None);
+    }
+    let copies = CopyStore::open(&config.host.state_dir)?;
+    match copies.swept().len() {
+        0 => {}
+        1 => tracing::info!("removed the private copies that a host that ended left behind"),
+        n => tracing::info!("removed the private copies that {n} hosts that ended left behind"),
+    }
+    Ok(Some(copies))
+}
+
+fn storage_config(config: &Config) -> StorageConfig {
+    let section = &config.storage;
+    match section.storage_type {
+        StorageType::Memory => StorageConfig::memory().max_size(section.max_size),
+        StorageType::File => {
+            StorageConfig::file(config.storage_path()).flush_interval(section.flush_interval)
+        }
+    }
+}
+
+async fn find(ground: &Ground, dirs: Vec<PathBuf>) -> Discovery {
+    let finding = move || discover(&dirs, agentsys_loader::INTERFACE);
+    match ground.runtimes.workers().spawn_blocking(finding).await {
+        Ok(found) => {
+            found
+                .unreadable_dirs
+                .iter()
+                .for_each(|dir| tracing::warn!("{dir}"));
+            found
+        }
+        Err(error) => {
+            tracing::error!("the plugin directories could not be searched: {error}");
+            Discovery::default()
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Whether a config would do, without a host that serves: every library that it uses is opened, and asked what it says of its part.
+
+use std::sync::Arc;
+
+use agentsys_loader::Generation;
+
+use crate::builder::HostBuilder;
+use crate::building::Prepared;
+use crate::config::{ConfigProblem, Loaded, PluginSchema};
+use crate::error::{HostError, PluginError};
+use crate::ground::Ground;
+use crate::lifecycle::{Entry, Origin, Uses, unmet};
+use crate::opening;
+use crate::options::PluginOptions;
+use crate::serving;
+
+/// What an [examination](HostBuilder::examine) found.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Examination {
+    /// The config.
+    pub loaded: Loaded,
+    /// What would keep a plugin from running: each with its place in the config, where it has one.
+    pub problems: Vec<ConfigProblem>,
+    /// The plugins that there would be, with the schema of each one's own part of the config.
+    pub plugins: Vec<PluginSchema>,
+}
+
+impl HostBuilder {
+    /// Looks whether a host of this config would have all its plugins running, without starting any: libraries are opened, which runs their constructors, and are
+    /// asked about their config; no instance is made, nothing is stored.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), where the config itself does not fit.
+    pub async fn examine(self) -> Result<Examination, HostError> {
+        let Prepared { ground, uses, .. } = self.prepare().await?;
+        let Uses {
+            entries, others, ..
+        } = uses;
+        let loaded = Arc::clone(&ground.loaded);
+        let (mut problems, mut plugins) = (Vec::new(), Vec::new());
+        let rejected = others.into_iter().filter(|other| other.version.is_none());
+        problems.extend(rejected.filter_map(|other| Some(loaded.problem(&[], &other.reason?))));
+        let nodes = entries
+            .iter()
+            .map(|entry| (entry.name.to_string(), entry.node_that_serves()))
+            .collect();
+        for entry in &entries {
+            if let Some(reason) = entry
+                .options
+                .enabled
+                .then(|| unmet(&nodes, &entry.name))
+                .flatten()
+            {
+                let path = ["plugins", &entry.name];
+                problems.push(loaded.problem(&path, &format!("it {reason}")));
+            }
+            let (schema, found) = examine(&ground, entry).await;
+            problems.extend(found);
+            plugins.push(schema);
+        }
+        Ok(Examination {
+            loaded: Loaded::clone(&loaded),
+            problems,
+            plugins,
+        })
+    }
+}
+
+async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigProblem>) {
+    let name = &entry.name;
+    let mut schema = PluginSchema::new(name.to_string());
+    schema.library = entry.options.library.clone();
+    let at_plugin = |reason: &str| vec![ground.loaded.problem(&["plugins", name], reason)];
+    let source = match &entry.origin {
+        Origin::Found(source) => source,
+        Origin::Missing(_) if !entry.options.enabled => return (schema, Vec::new()),
+        Origin::Missing(reason) => return (schema, at_plugin(reason)),
+    };
+    let opened = match opening::open(ground, name, source, 1, &entry.options).await {
+        Ok(opened) => opened,
+        Err(error) => return (schema, at_plugin(&error.to_string())),
+    };
+    schema
+        .config_schema
+        .clone_from(&opened.generation.description().config_schema);
+    let checked = check(ground, entry, &opened.generation).await;
+    drop(opened.generation);
+    // So that the library's own threads have ended when this says what it found.
+    let _ = opened.closed.await;
+    match checked {
+        Ok(problems) => (schema, problems),
+        Err(error) => (schema, at_plugin(&error.to_string())),
+    }
+}
+
+async fn check(
+    ground: &Ground,
+    entry: &Entry,
+    generation: &Arc<Generation>,
+) -> Result<Vec<ConfigProblem>, PluginError> {
+    let options: &PluginOptions = &entry.options;
+    let issues = serving::config_issues(ground, generation, options).await?;
+    let place = |issue| crate::error::config_problem(&ground.loaded, &entry.name, issue);
+    Ok(issues.iter().map(place).collect())
+}

@@ -1,0 +1,307 @@
+//! The small loop: what happened to a plugin is written into the book, and whoever can take its next step then gets a job. Jobs run on the
+//! control runtime and come back with what happened.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::entry::{Entry, Origin};
+use super::machine::Event;
+use super::needs::{self, Nodes};
+use super::{PluginState, jobs, telling};
+use crate::error::{HostError, PluginError};
+use crate::events::{EventLog, PluginEvent};
+use crate::ground::Ground;
+use crate::status::PluginStatus;
+
+/// Drives the plugins of a host.
+pub(crate) struct Driver {
+    pub(super) ground: Ground,
+    pub(super) events: Arc<EventLog>,
+    book: Mutex<Book>,
+    /// What is to be logged once the book is closed: a subscriber is the program's own code, and may ask the host.
+    lines: Mutex<Vec<Line>>,
+    /// Ticks with every change of the book.
+    changed: watch::Sender<()>,
+}
+
+type Line = Box<dyn FnOnce() + Send>;
+
+/// All that is known of the plugins.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) entries: BTreeMap<Arc<str>, Entry>,
+    /// Files that are no plugins, or hold one that another file serves.
+    others: Vec<PluginStatus>,
+    /// How many began to serve so far.
+    pub(super) turns: u64,
+    /// Nothing starts any more.
+    pub(super) ending: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(ground: Ground, events: Arc<EventLog>) -> Arc<Self> {
+        Arc::new(Self {
+            ground,
+            events,
+            book: Mutex::default(),
+            lines: Mutex::default(),
+            changed: watch::Sender::new(()),
+        })
+    }
+
+    /// Takes plugins in. Those that can start do so; see [`settled`](Self::settled).
+    pub(crate) fn add(self: &Arc<Self>, entries: Vec<Entry>, others: Vec<PluginStatus>) {
+        self.change(|book| {
+            book.others.extend(others);
+            entries.into_iter().for_each(|entry| self.enter(book, entry));
+        });
+    }
+
+    /// Takes one more plugin in, unless there is one of its name, or the host ends.
+    pub(crate) fn add_one(self: &Arc<Self>, entry: Entry) -> Result<(), HostError> {
+        self.change(|book| {
+            let name = entry.name.to_string();
+            if book.entries.contains_key(&entry.name) {
+                return Err(HostError::NameTaken { name });
+            }
+            if book.ending {
+                let reason = "its host is being shut down".to_owned();
+                return Err(HostError::NotRunning { name, reason });
+            }
+            self.enter(book, entry);
+            Ok(())
+        })
+    }
+
+    fn enter(&self, book: &mut Book, mut entry: Entry) {
+        let discovered = entry.event(None, None);
+        self.publish(&discovered);
+        if !entry.options.enabled {
+            let reason = "its config says `enabled = false`".to_owned();
+            self.publish_some(entry.step(Event::Disable, Some(reason)));
+        } else if let Origin::Missing(reason) = &entry.origin {
+            let reason = reason.clone();
+            self.publish_some(entry.step(Event::OpenFailed, Some(reason)));
+        }
+        book.entries.insert(Arc::clone(&entry.name), entry);
+    }
+
+    /// Whether there is a plugin of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.read(|book| book.entries.contains_key(name))
+    }
+
+    /// The names of all plugins.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.read(|book| book.entries.keys().map(ToString::to_string).collect())
+    }
+
+    /// Waits until nobody is on the way to somewhere.
+    pub(crate) async fn settled(&self) {
+        self.wait_for(|book| book.entries.values().all(|entry| !entry.busy).then_some(()))
+            .await;
+    }
+
+    /// Waits until the book says so.
+    pub(super) async fn wait_for<R>(&self, mut says: impl FnMut(&Book) -> Option<R>) -> R {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            if let Some(result) = self.read(&mut says) {
+                return result;
+            }
+            // The sender is ours.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// Waits until a plugin serves, or is at rest without serving; then why.
+    pub(crate) async fn started(&self, name: &str) -> Result<(), String> {
+        let outcome = |book: &Book| match book.entries.get(name) {
+            None => Some(Err("it was removed".to_owned())),
+            Some(entry) if entry.busy || !entry.state().is_rest() => None,
+            Some(entry) => Some(match entry.state() {
+                PluginState::Running => Ok(()),
+                PluginState::Loaded if entry.node.lazy => Ok(()),
+                state => Err(entry
+                    .node
+                    .reason
+                    .clone()
+                    .unwrap_or_else(|| format!("it is {state}"))),
+            }),
+        };
+        self.wait_for(outcome).await
+    }
+
+    pub(crate) fn status(&self) -> Vec<PluginStatus> {
+        let mut all: Vec<PluginStatus> = self.read(|book| {
+            let plugins = book.entries.values().map(Entry::status);
+            plugins.chain(book.others.iter().cloned()).collect()
+        });
+        all.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+        all
+    }
+
+    /// The generation of a plugin that serves, or served last.
+    pub(crate) fn generation_of(&self, name: &str) -> Option<u64> {
+        self.read(|book| book.entries.get(name).map(|entry| entry.generation))
+            .filter(|generation| *generation > 0)
+    }
+
+    /// Tells each plugin the level of the log as it is now.
+    pub(crate) fn set_log_level(&self) {
+        let level = crate::services::max_log_level();
+        let serving: Vec<_> = self.read(|book| {
+            let running = book
+                .entries
+                .values()
+                .filter_map(|entry| entry.running.as_ref());
+            running
+                .map(|running| Arc::clone(&running.serving))
+                .collect()
+        });
+        serving
+            .iter()
+            .for_each(|serving| serving.set_log_level(level));
+    }
+
+    // What instances tell of themselves.
+
+    /// The first call of a lazy plugin came.
+    pub(crate) fn begins(self: &Arc<Self>, name: &Arc<str>) {
+        self.happened(name, Event::Begin, None);
+    }
+
+    /// A lazy plugin's instance is there; another one may have failed before.
+    pub(crate) fn ready(self: &Arc<Self>, name: &Arc<str>) {
+        self.change(|book| {
+            if let Some(entry) = book.entries.get_mut(name) {
+                let step = entry.step(Event::Ready, None);
+                self.publish_some(step.or_else(|| entry.step(Event::Recovered, None)));
+            }
+        });
+    }
+
+    /// A lazy plugin's instance could not be made; its next call tries again.
+    pub(crate) fn failed_lazily(self: &Arc<Self>, name: &Arc<str>, error: &PluginError) {
+        self.happened(name, Event::InitializeFailed, Some(error.to_string()));
+    }
+
+    /// No instance is left to call, for that reason.
+    pub(crate) fn lost(self: &Arc<Self>, name: &Arc<str>, reason: &str) {
+        self.happened(name, Event::Lost, Some(reason.to_owned()));
+    }
+
+    /// There is one again.
+    pub(crate) fn recovered(self: &Arc<Self>, name: &Arc<str>) {
+        self.happened(name, Event::Recovered, None);
+    }
+
+    pub(super) fn happened(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        event: Event,
+        reason: Option<String>,
+    ) {
+        self.change(|book| {
+            if let Some(entry) = book.entries.get_mut(name) {
+                self.publish_some(entry.step(event, reason));
+            }
+        });
+    }
+
+    /// Changes the book, then gives whoever can go on a job.
+    pub(super) fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Book) -> R) -> R {
+        let mut book = self.lock();
+        let result = change(&mut book);
+        let due = if book.ending {
+            Vec::new()
+        } else {
+            self.due(&mut book)
+        };
+        if due.is_empty() && !book.ending {
+            self.tell_who_waits(&mut book);
+        }
+        drop(book);
+        let lines = std::mem::take(&mut *lock(&self.lines));
+        lines.into_iter().for_each(|line| line());
+        for (name, job) in due {
+            jobs::begin(self, name, job);
+        }
+        self.changed.send_replace(());
+        result
+    }
+
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Book) -> R) -> R {
+        read(&self.lock())
+    }
+
+    /// Who can take the next step, which each is marked to be at from here on.
+    fn due(&self, book: &mut Book) -> Vec<(Arc<str>, jobs::Job)> {
+        let nodes: Nodes = book
+            .entries
+            .iter()
+            .map(|(name, entry)| (name.to_string(), entry.node.clone()))
+            .collect();
+        let mut due = Vec::new();
+        for (name, entry) in &mut book.entries {
+            if entry.busy {
+                continue;
+            }
+            match entry.state() {
+                PluginState::Discovered => match needs::unmet(&nodes, name) {
+                    Some(reason) => entry.node.reason = Some(reason),
+                    None => {
+                        entry.node.reason = None;
+                        entry.generation += 1;
+                        due.push((Arc::clone(name), jobs::Job::Open));
+                    }
+                },
+                PluginState::Loaded if entry.running.is_none() && entry.opened.is_some() => {
+                    due.push((Arc::clone(name), jobs::Job::Initialize));
+                }
+                PluginState::Failed if entry.retry_due && entry.opened.is_some() => {
+                    due.push((Arc::clone(name), jobs::Job::Initialize));
+                }
+                _ => continue,
+            }
+        }
+        for (name, job) in &due {
+            if let Some(entry) = book.entries.get_mut(name) {
+                entry.busy = true;
+                entry.retry_due = false;
+                if matches!(job, jobs::Job::Initialize) && !entry.node.lazy {
+                    self.publish_some(entry.step(Event::Begin, None));
+                }
+            }
+        }
+        due
+    }
+
+    pub(super) fn publish_some(&self, event: Option<PluginEvent>) {
+        if let Some(event) = event {
+            self.publish(&event);
+        }
+    }
+
+    fn publish(&self, event: &PluginEvent) {
+        self.events.push(event.clone());
+        let event = event.clone();
+        self.say(move || telling::log(&event));
+    }
+
+    /// Logs something once the book is closed.
+    pub(super) fn say(&self, line: impl FnOnce() + Send + 'static) {
+        lock(&self.lines).push(Box::new(line));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        lock(&self.book)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,116 @@
+//! What is counted and measured: of each plugin's calls without its doing, and what plugins measure themselves.
+
+mod calls;
+mod own;
+mod sketch;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+pub(crate) use calls::{CallMeter, Timer};
+pub(crate) use own::OwnMetrics;
+
+/// All figures of a host. They outlive the generations of a plugin.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<BTreeMap<String, Arc<PluginMeters>>>);
+
+/// The figures of one plugin.
+#[derive(Debug, Default)]
+pub(crate) struct PluginMeters {
+    pub(crate) calls: CallMeter,
+    pub(crate) own: OwnMetrics,
+}
+
+impl Registry {
+    /// The figures of a plugin; new ones where it has none yet.
+    pub(crate) fn plugin(&self, name: &str) -> Arc<PluginMeters> {
+        let mut plugins = self.lock();
+        Arc::clone(plugins.entry(name.to_owned()).or_default())
+    }
+
+    pub(crate) fn snapshot(&self) -> Vec<PluginMetrics> {
+        let plugins = self.lock().clone();
+        plugins
+            .into_iter()
+            .map(|(plugin, meters)| PluginMetrics {
+                plugin,
+                calls: meters.calls.snapshot(),
+                metrics: meters.own.snapshot(),
+            })
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<PluginMeters>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The figures of one plugin at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PluginMetrics {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Its calls.
+    pub calls: CallMetrics,
+    /// What it measures itself, by name.
+    pub metrics: BTreeMap<String, Metric>,
+}
+
+impl PluginMetrics {
+    /// A metric of the plugin's own.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<&Metric> {
+        self.metrics.get(name)
+    }
+}
+
+/// The calls of one plugin's handlers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CallMetrics {
+    /// How many began.
+    pub calls: u64,
+    /// How many failed, by kind of failure; a kind without any is left out.
+    pub errors: BTreeMap<&'static str, u64>,
+    /// How long they took, in seconds, from when the plugin was called. Calls that were answered with a future were all measured; of those answered at
+    /// once, whose time is far below a clock's cost, the first of each thread and then every 64th.
+    pub latency: Summary,
+}
+
+/// Something that a plugin measures itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Metric {
+    /// It only grows.
+    Counter(f64),
+    /// It goes up and down.
+    Gauge(f64),
+    /// Many values.
+    Histogram(Summary),
+}
+
+/// How values are spread. Quantiles are within 1 % of the value; they are none where there was no value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many there were.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The least.
+    pub min: Option<f64>,
+    /// Half of them are at most this.
+    pub p50: Option<f64>,
+    /// 90 % of them are at most this.
+    pub p90: Option<f64>,
+    /// 99 % of them are at most this.
+    pub p99: Option<f64>,
+    /// 99.9 % of them are at most this.
+    pub p999: Option<f64>,
+    /// The greatest.
+    pub max: Option<f64>,
+}

@@ -1,0 +1,171 @@
+//! The way to other agents, and to routes that come and go while the plugin runs.
+
+use std::fmt;
+use std::future::Future;
+
+use abi_stable::std_types::RStr;
+use agentsys_abi::bridge::Payload;
+use agentsys_abi::host::target;
+
+use crate::added::AddedRoute;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::host::{Host, answer};
+use crate::payload::{FromPayload, IntoPayload};
+
+/// The host's router, for a plugin: from [`Context::router`] its tasks are part of the task at hand, and inherit the time that is left and the count of
+/// hops; from [`Host::router`] they are tasks of the plugin's own.
+#[derive(Clone, Copy)]
+pub struct Router<'a> {
+    host: &'a Host,
+    task: *const (),
+}
+
+// SAFETY: the seam: a task and a host may be used from any thread.
+unsafe impl Send for Router<'_> {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Router<'_> {}
+
+impl<'a> Router<'a> {
+    /// `task` is null, or valid for `'a`.
+    pub(crate) fn new(host: &'a Host, task: *const ()) -> Self {
+        Self { host, task }
+    }
+
+    /// Sends a task to one of a route's agents.
+    ///
+    /// # Errors
+    /// What the agent failed with, or why none was reached.
+    pub async fn route_task<Kind>(
+        self,
+        name: &str,
+        data: impl IntoPayload<Kind>,
+    ) -> Result<Payload> {
+        self.call(target::ROUTE, name, data.into_payload()?).await
+    }
+
+    /// Sends a task to one agent by its name, or by `name/route` where agents of that name stand on several routes. A plugin's handlers bear the
+    /// plugin's name.
+    ///
+    /// # Errors
+    /// As [`route_task`](Self::route_task).
+    pub async fn send<Kind>(self, agent: &str, data: impl IntoPayload<Kind>) -> Result<Payload> {
+        self.call(target::AGENT, agent, data.into_payload()?).await
+    }
+
+    /// Another plugin, by its name.
+    #[must_use]
+    pub fn plugin(self, name: &'a str) -> Peer<'a> {
+        Peer { router: self, name }
+    }
+
+    /// Puts a handler of this instance's on a route. It serves as soon as the instance does, and until it is removed or the instance ends; a route
+    /// that is there already gets one more agent.
+    ///
+    /// The handler takes what a `#[route]` takes, with the context by value, and is `async`.
+    ///
+    /// # Errors
+    /// Where the name cannot be a route's.
+    pub fn add_route<F, Fut, In, Out, InKind, OutKind>(
+        self,
+        name: &str,
+        description: &str,
+        handler: F,
+    ) -> Result<AddedRoute>
+    where
+        F: Fn(Context, In) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Out>> + Send + 'static,
+        In: FromPayload<InKind>,
+        Out: IntoPayload<OutKind>,
+    {
+        let handler = move |context: Context, payload: Payload| {
+            // The input first: the future need not be `Send` for it.
+            let begun = In::from_payload(payload).map(|input| handler(context, input));
+            async move { begun?.await?.into_payload() }
+        };
+        let number = self.host.added().put(name, handler);
+        let host = self.host.raw();
+        // SAFETY: the context is valid (`Host::new`'s promise); a host looks the instance up and does not follow the pointer.
+        let refused = unsafe {
+            let add = host.api.router().add_route();
+            let (name, description) = (RStr::from(name), RStr::from(description));
+            add(
+                host.context,
+                self.host.instance(),
+                name,
+                description,
+                number,
+            )
+        };
+        match refused.into_option() {
+            None => Ok(AddedRoute::new(name, number)),
+            Some(error) => {
+                self.host.added().remove(number);
+                Err(Error::from_failure(error.into()))
+            }
+        }
+    }
+
+    /// Takes a handler that was added away again. Calls under way go on. False where it is gone already.
+    pub fn remove_route(self, route: &AddedRoute) -> bool {
+        let host = self.host.raw();
+        // SAFETY: as in `add_route`.
+        let removed = unsafe {
+            (host.api.router().remove_route())(host.context, self.host.instance(), route.number())
+        };
+        self.host.added().remove(route.number());
+        removed != 0
+    }
+
+    fn call(
+        self,
+        target: u32,
+        name: &str,
+        payload: Payload,
+    ) -> impl Future<Output = Result<Payload>> + Send + 'static {
+        let mut raw = payload.into_raw();
+        let host = self.host.raw();
+        // SAFETY: the context is valid (`Host::new`'s promise), the task is null or valid (`new`'s), the payload is handed over, and the
+        // reply is fresh.
+        unsafe {
+            let send = host.api.router().send();
+            answer(send(
+                host.context,
+                self.task,
+                target,
+                RStr::from(name),
+                &mut raw,
+            ))
+        }
+    }
+}
+
+impl fmt::Debug for Router<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nested = !self.task.is_null();
+        write!(
+            f,
+            "Router(of {}, nested: {nested})",
+            self.host.plugin_name()
+        )
+    }
+}
+
+/// Another plugin of the same host.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    router: Router<'a>,
+    name: &'a str,
+}
+
+impl Peer<'_> {
+    /// Has the plugin's own `process` take data in and give data back.
+    ///
+    /// # Errors
+    /// What it failed with; `NotFound` where there is no such plugin, or it has no `process`.
+    pub async fn process<Kind>(self, data: impl IntoPayload<Kind>) -> Result<Payload> {
+        self.router
+            .call(target::PLUGIN, self.name, data.into_payload()?)
+            .await
+    }
+}
