@@ -7,8 +7,9 @@ use agentsys_router::{
     Agent, AgentId, AgentInfo, ErrorKind, Payload, Reply, Router, Task, TaskError,
 };
 
-use crate::agent::{self, Finish};
+use crate::agent;
 use crate::convert;
+use crate::finish::Finish;
 use crate::metrics::PluginMeters;
 use crate::serving::Serving;
 use crate::slot::Slot;
@@ -48,7 +49,7 @@ impl AddedRoutes {
     }
 
     /// Adds a route; it serves now where its instance does.
-    pub(crate) fn add(&self, instance: &Arc<Instance>, route: AddedRoute) -> Result<(), Failure> {
+    pub(crate) fn add(&self, instance: &Weak<Instance>, route: AddedRoute) -> Result<(), Failure> {
         agentsys_loader::check_name("route", &route.name)
             .map_err(|error| invalid(error.to_string()))?;
         let mut table = self.lock();
@@ -62,13 +63,16 @@ impl AddedRoutes {
                 "the plugin has {MOST} added routes already: remove some"
             )));
         }
-        let found = table.serving.iter().find(|(other, ..)| is(other, instance));
+        let found = table
+            .serving
+            .iter()
+            .find(|(other, ..)| other.ptr_eq(instance));
         let agent = match found {
             Some((_, slot, serving)) => Some(self.register(instance, &route, slot, serving)?),
             None => None,
         };
         table.routes.push(Entry {
-            instance: Arc::downgrade(instance),
+            instance: Weak::clone(instance),
             route,
             agent,
         });
@@ -76,12 +80,12 @@ impl AddedRoutes {
     }
 
     /// Takes a route away. False where there is none.
-    pub(crate) fn remove(&self, instance: &Arc<Instance>, handler: u32) -> bool {
+    pub(crate) fn remove(&self, instance: &Weak<Instance>, handler: u32) -> bool {
         let mut table = self.lock();
         let at = table
             .routes
             .iter()
-            .position(|entry| entry.route.handler == handler && is(&entry.instance, instance));
+            .position(|entry| entry.route.handler == handler && entry.instance.ptr_eq(instance));
         let Some(at) = at else {
             return false;
         };
@@ -94,27 +98,35 @@ impl AddedRoutes {
     /// Has the routes of an instance serve, since it does.
     pub(crate) fn serve(&self, instance: &Arc<Instance>, slot: &Arc<Slot>, serving: &Arc<Serving>) {
         let mut table = self.lock();
-        let serving = Arc::downgrade(serving);
+        let (instance, serving) = (Arc::downgrade(instance), Arc::downgrade(serving));
         for entry in table
             .routes
             .iter_mut()
-            .filter(|entry| is(&entry.instance, instance))
+            .filter(|entry| entry.instance.ptr_eq(&instance))
         {
-            match self.register(instance, &entry.route, slot, &serving) {
+            match self.register(&instance, &entry.route, slot, &serving) {
                 Ok(agent) => entry.agent = Some(agent),
                 Err(failure) => {
                     tracing::warn!("an added route does not serve: {}", failure.message)
                 }
             }
         }
+        table.serving.push((instance, Arc::clone(slot), serving));
+    }
+
+    /// Those that serve, in the router's numbers.
+    pub(crate) fn agents(&self) -> Vec<AgentId> {
+        let table = self.lock();
         table
-            .serving
-            .push((Arc::downgrade(instance), Arc::clone(slot), serving));
+            .routes
+            .iter()
+            .filter_map(|entry| entry.agent)
+            .collect()
     }
 
     /// Takes the routes of an instance away, since it serves no more.
     pub(crate) fn retire(&self, instance: &Arc<Instance>) {
-        self.retire_if(|other| is(other, instance));
+        self.retire_if(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(instance)));
     }
 
     /// Takes all of them away.
@@ -133,7 +145,7 @@ impl AddedRoutes {
 
     fn register(
         &self,
-        instance: &Arc<Instance>,
+        instance: &Weak<Instance>,
         route: &AddedRoute,
         slot: &Arc<Slot>,
         serving: &Weak<Serving>,
@@ -144,7 +156,7 @@ impl AddedRoutes {
         let agent = AddedAgent {
             info: owner.info(&route.description),
             handler: route.handler,
-            instance: Arc::downgrade(instance),
+            instance: Weak::clone(instance),
             slot: Arc::clone(slot),
             meters: Arc::clone(&self.meters),
             serving: Weak::clone(serving),
@@ -163,10 +175,6 @@ impl AddedRoutes {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is(weak: &Weak<Instance>, instance: &Arc<Instance>) -> bool {
-    std::ptr::eq(weak.as_ptr(), Arc::as_ptr(instance))
 }
 
 fn invalid(message: String) -> Failure {

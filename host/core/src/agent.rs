@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Weak};
 
-use agentsys_loader::{Instance, Invoked, Outcome};
-use agentsys_router::{Agent, AgentInfo, ErrorKind, Payload, Reply, Task, TaskError};
-use tokio::time::Instant;
+use agentsys_loader::{Data, Instance, Invoked};
+use agentsys_router::{Agent, AgentInfo, Payload, Reply, Task};
 
 use crate::blocking::BlockingPool;
 use crate::convert;
-use crate::metrics::{CallMeter, PluginMeters, Timer};
+use crate::finish::Finish;
+use crate::metrics::{PluginMeters, Timer};
 use crate::serving::Serving;
 use crate::slot::Slot;
 use crate::task::{BorrowedTask, KeptTask};
@@ -36,10 +36,7 @@ impl Agent for PluginAgent {
         };
         let data = convert::data(data);
         if let Some(pool) = &self.blocking {
-            let finish = self.finish(&self.slot, instance, task).later();
-            return pool.call(Arc::clone(instance), self.handler, task, data, |outcome| {
-                finish.finish(outcome)
-            });
+            return self.call_on(pool, &self.slot, Arc::clone(instance), task, data);
         }
         let timer = self.meters.calls.begin();
         match instance.invoke(self.handler, &BorrowedTask(task), data, None) {
@@ -85,26 +82,42 @@ impl PluginAgent {
                 }
             };
             let data = convert::data(data);
+            if let Some(pool) = &this.blocking {
+                return match this.call_on(pool, &slot, instance, &task, data) {
+                    Reply::Ready(answer) => answer,
+                    Reply::Pending(future) => future.await,
+                };
+            }
             let finish = this.finish(&slot, &instance, &task).later();
-            let invoked = match &this.blocking {
-                Some(pool) => {
-                    let finish = |outcome| finish.finish(outcome);
-                    return match pool.call(instance, this.handler, &task, data, finish) {
-                        Reply::Ready(answer) => answer,
-                        Reply::Pending(future) => future.await,
-                    };
-                }
-                None => {
-                    let kept = KeptTask {
-                        task,
-                        caller_gone: None,
-                    };
-                    instance.invoke(this.handler, &kept, data, None)
-                }
+            let kept = KeptTask {
+                task,
+                caller_gone: None,
             };
+            let invoked = instance.invoke(this.handler, &kept, data, None);
             drop(instance);
             finish.finish(invoked.outcome().await)
         })
+    }
+
+    /// Calls a handler that blocks. The call is counted when it ends or is given up, whichever comes first: it may go on for long after that.
+    fn call_on(
+        &self,
+        pool: &BlockingPool,
+        slot: &Arc<Slot>,
+        instance: Arc<Instance>,
+        task: &Task,
+        data: Data,
+    ) -> Reply {
+        let mut finish = self.finish(slot, &instance, task).later();
+        let awaited = finish.awaited();
+        let finish = |outcome| finish.finish(outcome);
+        match pool.call(instance, self.handler, task, data, finish) {
+            Reply::Ready(answer) => Reply::Ready(answer),
+            Reply::Pending(future) => Reply::pending(async move {
+                let _awaited = awaited;
+                future.await
+            }),
+        }
     }
 
     fn finish(&self, slot: &Arc<Slot>, instance: &Arc<Instance>, task: &Task) -> Finish {
@@ -119,93 +132,5 @@ impl PluginAgent {
         timer: Timer,
     ) -> Finish {
         Finish::timed(slot, &self.serving, instance, &self.meters, task, timer)
-    }
-}
-
-/// What is done with an outcome: it is counted, and an instance that panicked is replaced. One that is dropped before its outcome was given up.
-pub(crate) struct Finish {
-    slot: Arc<Slot>,
-    instance: Weak<Instance>,
-    serving: Weak<Serving>,
-    meters: Arc<PluginMeters>,
-    timer: Timer,
-    deadline: Option<Instant>,
-    ended: bool,
-}
-
-impl Finish {
-    /// Counts a call that begins.
-    pub(crate) fn new(
-        slot: &Arc<Slot>,
-        serving: &Weak<Serving>,
-        instance: &Arc<Instance>,
-        meters: &Arc<PluginMeters>,
-        task: &Task,
-    ) -> Self {
-        let timer = meters.calls.begin();
-        Self::timed(slot, serving, instance, meters, task, timer)
-    }
-
-    fn timed(
-        slot: &Arc<Slot>,
-        serving: &Weak<Serving>,
-        instance: &Arc<Instance>,
-        meters: &Arc<PluginMeters>,
-        task: &Task,
-        timer: Timer,
-    ) -> Self {
-        Self {
-            slot: Arc::clone(slot),
-            instance: Arc::downgrade(instance),
-            serving: Weak::clone(serving),
-            meters: Arc::clone(meters),
-            timer,
-            deadline: task.deadline(),
-            ended: false,
-        }
-    }
-
-    /// The answer will come later, so the call is timed.
-    fn later(mut self) -> Self {
-        self.timer = CallMeter::later(self.timer);
-        self
-    }
-
-    fn finish(mut self, outcome: Outcome) -> Result<Payload, TaskError> {
-        self.ended = true;
-        match outcome {
-            Ok(data) => {
-                self.meters.calls.answered(self.timer);
-                Ok(convert::payload(data))
-            }
-            Err(failure) => {
-                if failure.poisoned
-                    && let Some(instance) = self.instance.upgrade()
-                    && let Some(serving) = self.serving.upgrade()
-                    && let Some(delay) = self.slot.poison(&instance)
-                {
-                    serving.replace_poisoned(Arc::clone(&self.slot), instance, delay, &failure);
-                }
-                let error = convert::task_error(failure);
-                self.meters.calls.failed(self.timer, error.kind());
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Drop for Finish {
-    fn drop(&mut self) {
-        if !self.ended {
-            let late = self
-                .deadline
-                .is_some_and(|deadline| deadline <= Instant::now());
-            let kind = if late {
-                ErrorKind::Timeout
-            } else {
-                ErrorKind::Cancelled
-            };
-            self.meters.calls.failed(self.timer, kind);
-        }
     }
 }

@@ -9,9 +9,10 @@ use crate::building::Prepared;
 use crate::config::{ConfigProblem, Loaded, PluginSchema};
 use crate::error::{HostError, PluginError};
 use crate::ground::Ground;
-use crate::lifecycle::{Entry, Origin, Uses, unmet};
+use crate::lifecycle::{CLOSE_GRACE, Entry, Origin, Uses, unmet};
 use crate::opening;
 use crate::options::PluginOptions;
+use crate::runtimes::within;
 use crate::serving;
 
 /// What an [examination](HostBuilder::examine) found.
@@ -73,8 +74,9 @@ async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigPro
     schema.library = entry.options.library.clone();
     let at_plugin = |reason: &str| vec![ground.loaded.problem(&["plugins", name], reason)];
     let source = match &entry.origin {
+        // Nothing of it would run, so nothing of it does here.
+        _ if !entry.options.enabled => return (schema, Vec::new()),
         Origin::Found(source) => source,
-        Origin::Missing(_) if !entry.options.enabled => return (schema, Vec::new()),
         Origin::Missing(reason) => return (schema, at_plugin(reason)),
     };
     let opened = match opening::open(ground, name, source, 1, &entry.options).await {
@@ -86,8 +88,8 @@ async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigPro
         .clone_from(&opened.generation.description().config_schema);
     let checked = check(ground, entry, &opened.generation).await;
     drop(opened.generation);
-    // So that the library's own threads have ended when this says what it found.
-    let _ = opened.closed.await;
+    // So that the library's own threads have ended when this says what it found; not for ever, since the plugin may hang.
+    let _ = within(ground.runtimes.control(), CLOSE_GRACE, opened.closed).await;
     match checked {
         Ok(problems) => (schema, problems),
         Err(error) => (schema, at_plugin(&error.to_string())),

@@ -27,7 +27,7 @@ pub struct FailedTask {
     pub attempts: u32,
     /// How many bytes went in.
     pub input_bytes: usize,
-    /// The agent that failed, if one was reached; for a nested task the innermost.
+    /// The agent that failed, if one was reached. Where it handed on what a nested task failed with, that task is kept too, with the same trace.
     pub agent: Option<String>,
     /// The plugin whose agent that is.
     pub plugin: Option<String>,
@@ -45,6 +45,9 @@ pub struct FailedTask {
 
 /// Names that are no route's are kept together under this one: anybody can make up as many as they like.
 const UNKNOWN: &str = "";
+
+/// However many routes come and go: beyond it the one whose last failure is the oldest is forgotten.
+const MOST_ROUTES: usize = 1_000;
 
 /// The failed tasks of a host.
 pub(crate) struct FailureLog {
@@ -80,7 +83,6 @@ impl TaskObserver for FailureLog {
     fn failed(&self, failed: &Failed<'_>) {
         let error = failed.error;
         let driver = lock(&self.driver).upgrade();
-        // Where a nested task failed, the error names that one's agent.
         let plugin = error
             .agent()
             .and_then(|agent| Some((agent, driver?.generation_of(agent)?)));
@@ -111,6 +113,17 @@ impl TaskObserver for FailureLog {
             kept.pop_front();
         }
         kept.push_back(task);
+        if routes.len() > MOST_ROUTES {
+            forget_the_quietest(&mut routes);
+        }
+    }
+}
+
+fn forget_the_quietest(routes: &mut BTreeMap<String, VecDeque<FailedTask>>) {
+    let last = |kept: &VecDeque<FailedTask>| kept.back().map_or(0.0, |task| task.at);
+    let quietest = routes.iter().min_by(|a, b| last(a.1).total_cmp(&last(b.1)));
+    if let Some(name) = quietest.map(|(name, _)| name.clone()) {
+        routes.remove(&name);
     }
 }
 

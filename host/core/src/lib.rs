@@ -42,6 +42,7 @@ mod error;
 mod events;
 mod examine;
 mod failures;
+mod finish;
 mod ground;
 mod host;
 mod lifecycle;

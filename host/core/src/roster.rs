@@ -47,7 +47,7 @@ impl Serving {
             handlers.push((
                 route,
                 HANDLER_PROCESS,
-                self.info("The plugin's own `process`."),
+                self.info("The plugin's own `process`.").gives_way(),
                 false,
             ));
         }

@@ -84,6 +84,12 @@ impl Runtimes {
         &self.control
     }
 
+    /// Whether this is the thread that keeps everybody's time.
+    pub(crate) fn is_control_thread(&self) -> bool {
+        let here = Handle::try_current().map(|here| here.id());
+        matches!(self.workers, Workers::Own(_)) && here.is_ok_and(|id| id == self.control.id())
+    }
+
     /// The runtime on which plugin code runs.
     pub(crate) fn workers(&self) -> &Handle {
         match &self.workers {

@@ -1,7 +1,9 @@
 //! What a plugin asks of its host: its log, other agents, its namespace in the storage, its metrics.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use agentsys_loader::{
     AddedRoute, Data, Failure, Instance, LogLine, MetricKind, MetricUpdate, Routed, Services,
@@ -10,6 +12,8 @@ use agentsys_loader::{
 use agentsys_router::{Payload, Router, TaskError, TaskOptions};
 use agentsys_storage::{Namespace, Scan, StorageError};
 use tokio::runtime::Handle;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
@@ -119,17 +123,17 @@ impl Services for PluginServices {
         });
         // A plugin's own threads are not in a runtime of the host's, where an embedder's agent expects to run.
         let workers = self.workers.clone();
-        Box::pin(std::future::poll_fn(move |cx| {
+        Box::pin(poll_fn(move |cx| {
             let _entered = workers.enter();
             task.as_mut().poll(cx)
         }))
     }
 
-    fn add_route(&self, instance: &Arc<Instance>, route: AddedRoute) -> Result<(), Failure> {
+    fn add_route(&self, instance: &Weak<Instance>, route: AddedRoute) -> Result<(), Failure> {
         self.added.add(instance, route)
     }
 
-    fn remove_route(&self, instance: &Arc<Instance>, handler: u32) -> bool {
+    fn remove_route(&self, instance: &Weak<Instance>, handler: u32) -> bool {
         self.added.remove(instance, handler)
     }
 
@@ -146,10 +150,19 @@ impl Services for PluginServices {
             done.map_err(|error| convert::storage_failure(&error))
         });
         let workers = self.workers.clone();
-        Box::pin(std::future::poll_fn(move |cx| {
-            let _entered = workers.enter();
-            work.as_mut().poll(cx)
-        }))
+        Box::pin(async move {
+            let first = poll_fn(|cx| {
+                let _entered = workers.enter();
+                Poll::Ready(work.as_mut().poll(cx))
+            });
+            match first.await {
+                Poll::Ready(done) => done,
+                // What waits may have a place in a queue that others stand in too, so it must go on whether or not the plugin polls it.
+                Poll::Pending => AbortOnDropHandle::new(workers.spawn(work))
+                    .await
+                    .unwrap_or_else(|error| Err(lost(&error))),
+            }
+        })
     }
 
     fn register_metric(&self, kind: MetricKind, name: &str) -> u64 {
@@ -185,6 +198,11 @@ pub(crate) async fn process(
     let route = format!("{PROCESS}{plugin}");
     let answer = router.route_task_with(&route, data, options).await;
     answer.map_err(|error| convert::no_process(error, plugin, &route))
+}
+
+fn lost(error: &JoinError) -> Failure {
+    let message = format!("the storage's work was lost: {error}");
+    Failure::new(failure_kind::UNAVAILABLE, message)
 }
 
 fn failed(failure: Failure) -> Routed {

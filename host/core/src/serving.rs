@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use agentsys_loader::{ConfigIssue, Failure, Generation, Instance, LeaseKind, failure_kind};
+use agentsys_router::AgentId;
 use bytes::Bytes;
 
 use crate::error::PluginError;
@@ -188,6 +189,9 @@ impl Serving {
                 let Some(this) = Weak::upgrade(&this) else {
                     return;
                 };
+                if slot.is_stopped() {
+                    return;
+                }
                 match this.instance().await {
                     Ok(fresh) => {
                         this.fill(&slot, fresh);
@@ -264,8 +268,15 @@ impl Serving {
 
     /// Takes the instances out of their places, for good, and the routes that they added away.
     pub(crate) fn take_instances(&self) -> Vec<Arc<Instance>> {
+        // In this order: an instance that comes meanwhile finds its place gone, and takes its routes away itself.
+        let instances = self.slots.iter().filter_map(|slot| slot.empty()).collect();
         self.services.added().retire_all();
-        self.slots.iter().filter_map(|slot| slot.empty()).collect()
+        instances
+    }
+
+    /// The routes that its instances added, in the router's numbers.
+    pub(crate) fn added_agents(&self) -> Vec<AgentId> {
+        self.services.added().agents()
     }
 
     /// What still keeps the generation open, for a log.
@@ -304,6 +315,13 @@ impl Serving {
 
     pub(crate) fn set_log_level(&self, level: u32) {
         self.generation.set_log_level(level);
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Where nobody did so before. Instances and their added routes hold each other.
+        drop(self.take_instances());
     }
 }
 

@@ -99,6 +99,11 @@ impl Slot {
         }
     }
 
+    /// Whether there will be no instance any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(*self.state.borrow(), State::Stopped)
+    }
+
     /// Why there is no instance to call, if calls are refused.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match &*self.state.borrow() {

@@ -106,11 +106,12 @@ impl Mapping {
     }
 
     /// The instance that the plugin knows by that pointer, unless it is being destroyed.
-    pub(crate) fn instance(&self, raw: *const ()) -> Option<Arc<Instance>> {
-        // Only the one that is asked for is claimed: its claim may become the last one, whose end runs the plugin's code, not under this lock.
+    pub(crate) fn instance(&self, raw: *const ()) -> Option<Weak<Instance>> {
+        // Not claimed: such a claim might become the last one, whose end runs the plugin's code, on the plugin's own thread.
         let instances = self.lock_instances();
         let mut of_that_address = instances.iter().filter(|(at, _)| *at == raw.addr());
-        of_that_address.find_map(|(_, instance)| instance.upgrade())
+        let alive = of_that_address.find(|(_, instance)| instance.strong_count() > 0);
+        alive.map(|(_, instance)| Weak::clone(instance))
     }
 
     fn lock_instances(&self) -> MutexGuard<'_, Vec<(usize, Weak<Instance>)>> {

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::Weak;
 
 use agentsys_abi::bridge::{Answer, Failure};
 use bytes::Bytes;
@@ -33,10 +33,10 @@ pub trait Services: Send + Sync + 'static {
     ///
     /// # Errors
     /// Where the route's name cannot be one.
-    fn add_route(&self, instance: &Arc<Instance>, route: AddedRoute) -> Result<(), Failure>;
+    fn add_route(&self, instance: &Weak<Instance>, route: AddedRoute) -> Result<(), Failure>;
 
     /// Takes such a handler away. False where there is none of that number.
-    fn remove_route(&self, instance: &Arc<Instance>, handler: u32) -> bool;
+    fn remove_route(&self, instance: &Weak<Instance>, handler: u32) -> bool;
 
     /// Does something with the plugin's own namespace.
     fn storage(&self, operation: StorageOperation) -> Stored;

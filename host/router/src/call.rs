@@ -109,6 +109,10 @@ impl<'a> RouteTask<'a> {
             let error = refusal::not_running().with_route(task.route());
             return Poll::Ready(Err(errand(task, kept).fail(error, 0)));
         }
+        if seat.is_retired() {
+            drop(seat);
+            return self.go_on(errand(task, kept).wait_for_place(data), cx);
+        }
         match under_way::begin(seat, &task, data, cx) {
             Ok(Ok(answer)) => Poll::Ready(Ok(answer)),
             Ok(Err(error)) => self.fail(errand(task, kept), error, cx),

@@ -2,7 +2,7 @@
 //! a task has on both. The claim is what brings every count back to 0, however a task ends.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::gate::{Gate, Place};
 use crate::lifecycle::Lifecycle;
@@ -11,6 +11,9 @@ use crate::{Agent, AgentId, AgentInfo, TaskError};
 /// An agent on a route.
 pub(crate) struct Member {
     in_flight: AtomicUsize,
+    /// Whether somebody waits for its last task, so that it is to begin no other. A task counts itself *before* it looks here, and whoever
+    /// waits says so *before* the count is looked at, both sequentially consistent: one of them sees the other.
+    retired: AtomicBool,
     pub(crate) gate: Arc<Gate>,
     lifecycle: Arc<Lifecycle>,
     pub(crate) agent: Arc<dyn Agent>,
@@ -28,12 +31,18 @@ impl Member {
     ) -> Self {
         Self {
             in_flight: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
             gate,
             lifecycle,
             agent,
             id,
             info,
         }
+    }
+
+    /// To be called once the table has it no more.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -55,6 +64,11 @@ impl Seat {
         member.in_flight.fetch_add(1, Ordering::SeqCst);
         let has_place = place.map(Place::keep).is_some();
         Self { member, has_place }
+    }
+
+    /// Whether the agent begins no tasks any more: choose anew.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.member.retired.load(Ordering::SeqCst)
     }
 
     pub(crate) fn agent(&self) -> &dyn Agent {

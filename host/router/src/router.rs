@@ -133,6 +133,7 @@ impl Router {
         let watching = self.shared.lifecycle.watch();
         // Without agents to add there is no name to be refused for.
         let _ = self.replace_agents(agents, Vec::new());
+        members.iter().for_each(|member| member.retire());
         let idle = self.shared.lifecycle.idle(under_way);
         let drained = self.within(drain, idle).await;
         drop(watching);

@@ -95,7 +95,11 @@ async fn seat(errand: &Errand) -> Result<Seat, TaskError> {
         let table = registry.table();
         let found = Found::again(&table, task.route(), agent)?;
         if Arc::ptr_eq(&found.route.gate, &gate) {
-            return Ok(Seat::take(place, found.choose(task)));
+            let seat = Seat::take(place, found.choose(task));
+            // Of a table that has been replaced since.
+            if !seat.is_retired() {
+                return Ok(seat);
+            }
         }
     }
 }

@@ -46,10 +46,7 @@ impl CallLog {
     ) -> Result<Payload> {
         let mut handler = pin!(handler);
         let answer = poll_fn(|cx| {
-            let polled = panics::catch(
-                || handler::name(self.route),
-                || handler.as_mut().poll(cx),
-            );
+            let polled = panics::catch(|| handler::name(self.route), || handler.as_mut().poll(cx));
             polled.unwrap_or_else(|panic| Poll::Ready(Err(panic)))
         });
         let answer = answer.await;

@@ -118,7 +118,7 @@ impl<P: Plugin> Call<'_, P> {
     #[inline(never)]
     fn run_observed(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
         let (instance, route) = (self.instance, self.route);
-        scope::run(instance.host().scope(), || {
+        let observed = || {
             let log = self
                 .logged
                 .then(|| CallLog::begin(route, self.raw, &self.payload));
@@ -126,7 +126,10 @@ impl<P: Plugin> Call<'_, P> {
                 None => handler(plugin, context, payload),
                 Some(log) => log.over(|| handler(plugin, context, payload)),
             })
-        })
+        };
+        // For a linked plugin, spans and logs are the program's own code, which may panic.
+        let scope = instance.host().scope();
+        panics::catch(move || name(route), || scope::run(scope, observed)).unwrap_or_else(failed)
     }
 
     #[inline]
@@ -172,8 +175,12 @@ impl<P: Plugin> Call<'_, P> {
         } = self;
         let instance = Arc::clone(instance);
         let scope = instance.host().scope().cloned();
-        let log =
-            logged.then(|| scope::run(scope.as_ref(), || CallLog::begin(route, raw, &payload)));
+        let begin =
+            || logged.then(|| scope::run(scope.as_ref(), || CallLog::begin(route, raw, &payload)));
+        let log = match panics::catch(move || name(route), begin) {
+            Ok(log) => log,
+            Err(error) => return failed(error),
+        };
         // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
         let context = unsafe { Context::claimed(instance.host(), raw, route) };
         let running = Running { context, instance };
@@ -188,7 +195,7 @@ impl<P: Plugin> Call<'_, P> {
     }
 
     /// Calls a handler that the instance added.
-    pub(crate) fn run_added(self, route: &str, handler: &added::Handler) -> Reply {
+    pub(crate) fn run_added(self, route: &str, handler: added::Handler) -> Reply {
         let Self {
             instance,
             raw,
@@ -200,11 +207,13 @@ impl<P: Plugin> Call<'_, P> {
         let scope = instance.host().scope().cloned();
         let context = Context::owned(instance.host(), raw, route);
         start(route.to_owned().into(), scope, waker, || {
-            let answer = handler(context, payload.take());
+            let payload = payload.take();
             async move {
-                // Kept until the author's future is gone.
+                // Kept until the author's code is gone: the handler, of which this may be the last claim, and its future. All of it runs, and is
+                // dropped, where a panic is caught and the runtime entered.
                 let _instance = instance;
-                answer.await
+                let handler = handler;
+                handler(context, payload).await
             }
         })
     }

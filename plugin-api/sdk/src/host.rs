@@ -1,6 +1,7 @@
 //! The author's handle to the host.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::added::{Added, Handler};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Registered};
+use crate::panics;
 use crate::payload::IntoPayload;
 use crate::router::{Peer, Router};
 use crate::runtime;
@@ -192,7 +194,10 @@ pub(crate) unsafe fn answer(
     async move {
         let answer = match reply {
             Ok(answer) => answer,
-            Err(future) => future.await,
+            Err(mut future) => {
+                // The host's code, and that of others whom it calls.
+                poll_fn(|cx| panics::of_others(|| Pin::new(&mut future).poll(cx))).await
+            }
         };
         answer.map_err(Error::from_failure)
     }

@@ -77,6 +77,8 @@ impl<P> Drop for Instance<P> {
     fn drop(&mut self) {
         self.host.cancel_background();
         self.host.forget_routes();
+        // Handles that outlive the instance must not act on another one at the same address.
+        self.host.set_instance(std::ptr::null());
     }
 }
 

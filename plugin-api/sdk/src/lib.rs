@@ -85,6 +85,11 @@ pub use plugin::Plugin;
 pub use router::{Peer, Router};
 pub use storage::{Entry, Storage};
 
+// The examples of that page, as tests.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../FROM-PYTHON.md")]
+struct FromPython;
+
 /// What almost every plugin uses.
 pub mod prelude {
     pub use crate::{

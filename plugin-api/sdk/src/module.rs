@@ -186,7 +186,7 @@ impl<P: Entry> Functions<P> {
                 })
             }
             None => match instance.host().added_handler(raw.handler) {
-                Some((route, handler)) => call("", false).run_added(&route, &handler),
+                Some((route, handler)) => call("", false).run_added(&route, handler),
                 None => no_handler(raw.handler),
             },
         }
@@ -205,7 +205,7 @@ impl<P: Entry> Functions<P> {
         let instance = unsafe { Arc::from_raw(instance.cast::<Instance<P>>()) };
         if let Err(message) = catch(|| drop(instance)) {
             let message = format!("dropping the plugin panicked: {message}");
-            generation::report("agentsys_plugin", &message);
+            let _ = catch(|| generation::report("agentsys_plugin", &message));
         }
     }
 
@@ -230,7 +230,11 @@ fn no_handler(number: u32) -> RawReply {
         let message = format!("the plugin has no handler number {number}");
         Failure::new(kind::INTERNAL, message)
     } else {
-        Failure::new(kind::UNAVAILABLE, "the plugin has removed this route")
+        // Another agent may stand on it.
+        Failure {
+            retryable: true,
+            ..Failure::new(kind::UNAVAILABLE, "the plugin has removed this route")
+        }
     };
     RawReply::Err(failure.into())
 }

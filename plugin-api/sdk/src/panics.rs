@@ -29,6 +29,15 @@ pub(crate) fn catch<R>(what: impl FnOnce() -> String, f: impl FnOnce() -> R) -> 
     result.map_err(|message| panicked(&what(), &message))
 }
 
+/// Runs code of others in the midst of the author's: in a program with linked plugins a panic there is not ours to keep quiet about.
+#[inline]
+pub(crate) fn of_others<R>(f: impl FnOnce() -> R) -> R {
+    let outer = CAUGHT.replace(false);
+    let result = f();
+    CAUGHT.set(outer);
+    result
+}
+
 #[cold]
 fn panicked(what: &str, message: &str) -> Error {
     let place = PLACE

@@ -8,8 +8,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
@@ -20,7 +21,9 @@ use crate::generation::is_linked;
 /// Enough that one busy task does not keep the timers and sockets of the others waiting.
 const WORKERS: usize = 2;
 
-static HANDLE: OnceLock<Handle> = OnceLock::new();
+/// The runtime, for calls: null before there is one, and after it has ended. Not a `OnceLock`, since a handle keeps files of the runtime's open, and a
+/// library's statics are never dropped.
+static HANDLE: AtomicPtr<Handle> = AtomicPtr::new(ptr::null_mut());
 static RUNTIME: Mutex<State> = Mutex::new(State::Unstarted);
 
 enum State {
@@ -29,54 +32,59 @@ enum State {
     Ended,
 }
 
-/// Whether [`end`] was called: what is spawned after it would be dropped in silence.
-static ENDED: AtomicBool = AtomicBool::new(false);
-
 /// Where background work runs.
 pub(crate) fn current() -> Result<Handle> {
     match Handle::try_current() {
         Ok(handle) if is_linked() => Ok(handle),
-        _ => own().cloned(),
+        _ => started(&mut lock()).map(|runtime| runtime.handle().clone()),
     }
 }
 
-/// The plugin's own runtime, started if need be.
+/// The plugin's own runtime, started if need be: for a call, which holds the generation open, and [`end`] off, as long as it uses this.
 fn own() -> Result<&'static Handle> {
-    match HANDLE.get() {
-        Some(handle) if !ENDED.load(Ordering::Relaxed) => Ok(handle),
-        _ => start(),
+    let mut handle = HANDLE.load(Ordering::Acquire);
+    if handle.is_null() {
+        let mut state = lock();
+        started(&mut state)?;
+        handle = HANDLE.load(Ordering::Acquire);
     }
+    // SAFETY: not null, since the runtime runs; freed by `end` alone, which comes after the last call.
+    Ok(unsafe { &*handle })
 }
 
-/// Ends the runtime: drops its tasks and waits for its threads.
+/// Ends the runtime: drops its tasks and waits for its threads. No call of the plugin is under way any more.
 pub(crate) fn end() {
-    ENDED.store(true, Ordering::Relaxed);
-    let state = {
-        let mut state = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *state, State::Ended)
-    };
+    let state = std::mem::replace(&mut *lock(), State::Ended);
     // Outside the lock: the tasks' own drops may ask for the runtime.
     drop(state);
+    let handle = HANDLE.swap(ptr::null_mut(), Ordering::AcqRel);
+    if !handle.is_null() {
+        // SAFETY: `started` made it of a box; nobody else takes it out, and no call is left that uses it.
+        drop(unsafe { Box::from_raw(handle) });
+    }
 }
 
-fn start() -> Result<&'static Handle> {
-    let mut state = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*state {
-        State::Running(runtime) => Ok(HANDLE.get_or_init(|| runtime.handle().clone())),
-        State::Ended => {
+fn lock() -> MutexGuard<'static, State> {
+    RUNTIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn started(state: &mut State) -> Result<&Runtime> {
+    if matches!(state, State::Unstarted) {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("plugin-tokio")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::from(error).context("the plugin's runtime cannot start"))?;
+        let handle = Box::into_raw(Box::new(runtime.handle().clone()));
+        HANDLE.store(handle, Ordering::Release);
+        *state = State::Running(runtime);
+    }
+    match state {
+        State::Running(runtime) => Ok(runtime),
+        State::Unstarted | State::Ended => {
             let message = "the plugin is being unloaded and its runtime has ended";
             Err(Error::new(ErrorKind::Unavailable, message))
-        }
-        State::Unstarted => {
-            let runtime = Builder::new_multi_thread()
-                .worker_threads(WORKERS)
-                .thread_name("plugin-tokio")
-                .enable_all()
-                .build()
-                .map_err(|error| Error::from(error).context("the plugin's runtime cannot start"))?;
-            let handle = HANDLE.get_or_init(|| runtime.handle().clone());
-            *state = State::Running(runtime);
-            Ok(handle)
         }
     }
 }

@@ -144,7 +144,6 @@ async fn a_route_that_cannot_be_one_is_refused_before_the_agent_starts() {
         .start()
         .await
         .unwrap_err();
-    let expected =
-        "plugins.report-agent.config.process_route: must match ^[a-z0-9]";
+    let expected = "plugins.report-agent.config.process_route: must match ^[a-z0-9]";
     assert!(error.message().contains(expected), "{error:?}");
 }

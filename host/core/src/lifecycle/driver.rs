@@ -2,6 +2,7 @@
 //! control runtime and come back with what happened.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -40,6 +41,14 @@ pub(super) struct Book {
     pub(super) ending: bool,
 }
 
+impl Book {
+    /// The very plugin whose name that is a copy of, not a later one of the same name.
+    pub(super) fn of(&mut self, name: &Arc<str>) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(name)?;
+        Arc::ptr_eq(&entry.name, name).then_some(entry)
+    }
+}
+
 impl Driver {
     pub(crate) fn new(ground: Ground, events: Arc<EventLog>) -> Arc<Self> {
         Arc::new(Self {
@@ -55,7 +64,9 @@ impl Driver {
     pub(crate) fn add(self: &Arc<Self>, entries: Vec<Entry>, others: Vec<PluginStatus>) {
         self.change(|book| {
             book.others.extend(others);
-            entries.into_iter().for_each(|entry| self.enter(book, entry));
+            entries
+                .into_iter()
+                .for_each(|entry| self.enter(book, entry));
         });
     }
 
@@ -177,7 +188,7 @@ impl Driver {
     /// A lazy plugin's instance is there; another one may have failed before.
     pub(crate) fn ready(self: &Arc<Self>, name: &Arc<str>) {
         self.change(|book| {
-            if let Some(entry) = book.entries.get_mut(name) {
+            if let Some(entry) = book.of(name) {
                 let step = entry.step(Event::Ready, None);
                 self.publish_some(step.or_else(|| entry.step(Event::Recovered, None)));
             }
@@ -206,7 +217,7 @@ impl Driver {
         reason: Option<String>,
     ) {
         self.change(|book| {
-            if let Some(entry) = book.entries.get_mut(name) {
+            if let Some(entry) = book.of(name) {
                 self.publish_some(entry.step(event, reason));
             }
         });
@@ -226,7 +237,10 @@ impl Driver {
         }
         drop(book);
         let lines = std::mem::take(&mut *lock(&self.lines));
-        lines.into_iter().for_each(|line| line());
+        for line in lines {
+            // A subscriber that panics must not keep the plugins from going on.
+            let _ = catch_unwind(AssertUnwindSafe(line));
+        }
         for (name, job) in due {
             jobs::begin(self, name, job);
         }
@@ -243,7 +257,7 @@ impl Driver {
         let nodes: Nodes = book
             .entries
             .iter()
-            .map(|(name, entry)| (name.to_string(), entry.node.clone()))
+            .map(|(name, entry)| (name.to_string(), entry.node()))
             .collect();
         let mut due = Vec::new();
         for (name, entry) in &mut book.entries {

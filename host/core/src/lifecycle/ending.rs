@@ -15,7 +15,7 @@ use crate::serving::Serving;
 const LEAST: Duration = Duration::from_millis(250);
 
 /// How long a host waits for the plugins' own runtimes to end, once their instances are gone.
-const CLOSE_GRACE: Duration = Duration::from_secs(2);
+pub(crate) const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
 impl Driver {
     /// Stops every plugin within `limit` in all: those that need others before these, and else the last to serve first.
@@ -66,19 +66,25 @@ impl Driver {
             self.wait_for(idle).await;
         };
         if let Some(running) = running {
-            let left = self.ground.router.retire(&running.agents, drain).await;
+            let mut agents = running.serving.added_agents();
+            agents.extend(&running.agents);
+            let left = self.ground.router.retire(&agents, drain).await;
             if left > 0 {
                 tracing::warn!(plugin = %name, "{left} task(s) of {name} did not end within {drain:?}");
             }
             // Twice: the cleanup itself, and the author's `Drop`.
-            self.clean_up(&name, &running.serving, cleanup_timeout * 2)
+            self.clean_up(&name, &running.serving, cleanup_timeout.saturating_mul(2))
                 .await;
             running.serving.forget_policies();
             Closing::new(Arc::clone(&name), running)
                 .wait(self, after(CLOSE_GRACE))
                 .await;
         }
-        self.change(|book| book.entries.remove(&name));
+        self.change(|book| {
+            if book.of(&name).is_some() {
+                book.entries.remove(&name);
+            }
+        });
     }
 
     /// Takes what serves of a plugin that is not wanted any more; not yet where a job is under way for it, and nothing where there is no such plugin.
@@ -113,6 +119,7 @@ impl Driver {
             .replace_agents(&running.agents, Vec::new());
         self.happened(name, Event::Drain, None);
         self.clean_up(name, &running.serving, CLOSE_GRACE).await;
+        running.serving.forget_policies();
         Closing::new(Arc::clone(name), running)
             .wait(self, after(CLOSE_GRACE))
             .await;
@@ -124,7 +131,7 @@ impl Driver {
             tracing::warn!(plugin = %name, "{name}: {error}");
         }
         self.change(|book| {
-            if let Some(entry) = book.entries.get_mut(name) {
+            if let Some(entry) = book.of(name) {
                 entry.busy = false;
                 let error = errors.first().map(ToString::to_string);
                 self.publish_some(entry.step(Event::CleanedUp, error));
@@ -137,7 +144,7 @@ impl Driver {
         let nodes: Nodes = book
             .entries
             .iter()
-            .map(|(name, entry)| (name.to_string(), entry.node.clone()))
+            .map(|(name, entry)| (name.to_string(), entry.node()))
             .collect();
         let runs = |name: &str| {
             book.entries
@@ -198,7 +205,9 @@ impl Driver {
                 drop(serving);
                 let _ = done.send(());
             });
-            let _ = dropped.recv_timeout(CLOSE_GRACE);
+            if !self.ground.runtimes.is_control_thread() {
+                let _ = dropped.recv_timeout(CLOSE_GRACE);
+            }
         }
         self.events.end();
     }

@@ -89,6 +89,14 @@ impl Entry {
         }
     }
 
+    /// As others that need it see it: a lazy one serves as soon as its routes are there.
+    pub(crate) fn node(&self) -> Node {
+        Node {
+            lazy: self.node.lazy && self.running.is_some(),
+            ..self.node.clone()
+        }
+    }
+
     /// As others that need it see it once it serves, if it can.
     pub(crate) fn node_that_serves(&self) -> Node {
         let state = match (&self.origin, self.options.enabled) {

@@ -38,13 +38,14 @@ async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
     };
     let opened = opening::open(&driver.ground, name, &source, number, &options).await;
     driver.change(|book| {
-        let Some(entry) = book.entries.get_mut(name) else {
+        let ending = book.ending;
+        let Some(entry) = book.of(name) else {
             return;
         };
         entry.busy = false;
         match opened {
             // Nobody wants it any more.
-            Ok(_) if book.ending => driver.publish_some(entry.step(Event::Drain, None)),
+            Ok(_) if ending => driver.publish_some(entry.step(Event::Drain, None)),
             Ok(opened) => {
                 let step = entry.step(Event::Opened, None);
                 entry.opened = step.is_some().then_some(opened);
@@ -70,8 +71,15 @@ fn plan(book: &Book, name: &Arc<str>) -> Option<(Source, u64, PluginOptions)> {
 async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
     let began = Instant::now();
     let taken = driver.change(|book| {
-        let entry = book.entries.get_mut(name)?;
-        Some((entry.opened.take()?, entry.options.clone()))
+        let entry = book.of(name)?;
+        if let Some(opened) = entry.opened.take() {
+            return Some((opened, entry.options.clone()));
+        }
+        // The host ends, and has closed it.
+        entry.busy = false;
+        driver.publish_some(entry.step(Event::Drain, None));
+        driver.publish_some(entry.step(Event::CleanedUp, None));
+        None
     });
     let Some((opened, options)) = taken else {
         return;
@@ -80,8 +88,9 @@ async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
     let unwanted = driver.change(|book| {
         let turn = book.turns;
         book.turns += 1;
-        let entry = book.entries.get_mut(name)?;
-        let unwanted = book.ending || entry.state() == PluginState::Draining;
+        let ending = book.ending;
+        let entry = book.of(name)?;
+        let unwanted = ending || entry.state() == PluginState::Draining;
         match started {
             Ok((serving, agents)) => {
                 let Opened { closed, .. } = opened;
@@ -138,6 +147,7 @@ async fn start(
     match ground.router.register_agents(agents) {
         Ok(agents) => Ok((serving, agents)),
         Err(error) => {
+            serving.forget_policies();
             serving.stop(options.cleanup_timeout).await;
             Err(error.into())
         }

@@ -11,6 +11,7 @@ mod telling;
 mod uses;
 
 pub(crate) use driver::Driver;
+pub(crate) use ending::CLOSE_GRACE;
 pub(crate) use entry::{Entry, Origin};
 pub use machine::PluginState;
 pub(crate) use needs::unmet;

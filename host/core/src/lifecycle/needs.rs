@@ -17,6 +17,7 @@ pub(crate) struct Node {
     pub(crate) state: PluginState,
     /// Why it stands there.
     pub(crate) reason: Option<String>,
+    /// Whether it serves before it is initialized.
     pub(crate) lazy: bool,
 }
 

@@ -1,6 +1,6 @@
 //! From what was found and what the config says to the plugins that there are: each a named, configured use of a library.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agentsys_loader::{Discovery, Linked, Rejected, Shadowed};
 use agentsys_storage::Namespace;
@@ -48,11 +48,12 @@ pub(crate) fn uses(
         .iter()
         .map(|(name, options)| configured(name, options, &libraries));
     let mut entries: Vec<Entry> = configured.collect();
-    let used: Vec<String> = entries
+    // Neither those that a section uses, nor those whose name a section gives to another one.
+    let used: BTreeSet<String> = entries
         .iter()
-        .map(|entry| entry.node.library.clone())
+        .flat_map(|entry| [entry.node.library.clone(), entry.name.to_string()])
         .collect();
-    let unused = libraries.keys().filter(|name| !used.contains(name));
+    let unused = libraries.keys().filter(|name| !used.contains(*name));
     entries.extend(unused.map(|name| {
         let origin = origin(name, name, &libraries);
         Entry::new(name, PluginOptions::default(), origin)

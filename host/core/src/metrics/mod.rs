@@ -76,7 +76,7 @@ pub struct CallMetrics {
     /// How many failed, by kind of failure; a kind without any is left out.
     pub errors: BTreeMap<&'static str, u64>,
     /// How long they took, in seconds, from when the plugin was called. Calls that were answered with a future were all measured; of those answered at
-    /// once, whose time is far below a clock's cost, the first of each thread and then every 64th.
+    /// once, whose time is far below a clock's cost, about one in 64.
     pub latency: Summary,
 }
 

@@ -8,7 +8,7 @@ use agentsys_router::{
     Strategy, Task,
 };
 
-use crate::{begun, loads, named, poll, router, silent, text};
+use crate::{begun, held, loads, named, poll, router, silent, text};
 
 #[tokio::test]
 async fn a_route_comes_with_its_first_agent_and_goes_with_its_last() {
@@ -242,4 +242,38 @@ async fn a_router_tells_which_routes_have_a_policy_of_their_own() {
     assert_eq!(router.default_policy(), policy(1));
     let own = ["configured", "set", "plain", "none"].map(|route| router.has_policy(route));
     assert_eq!(own, [true, true, false, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retired_agents_get_no_new_tasks_and_those_that_they_have_are_waited_for() {
+    let router = router(RoutePolicy::default());
+    let (agent, hold) = held("old");
+    let old = router.register_agent("r", agent).unwrap();
+    let mut under_way = begun(&router, "r");
+    router.register_agent("r", named("new")).unwrap();
+
+    let agents = [old];
+    let mut retiring = Box::pin(router.retire(&agents, Duration::from_secs(10)));
+    assert!(poll(&mut retiring).is_pending());
+    for _ in 0..3 {
+        assert_eq!(text(&router, "r").await, "new");
+    }
+    assert_eq!(hold.begun(), 1);
+    hold.release(1);
+    assert!(poll(&mut under_way).is_ready());
+    assert_eq!(retiring.await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_retires_agents_does_not_wait_for_longer_than_they_want_and_is_told_what_is_left() {
+    let router = router(RoutePolicy::default());
+    let (agent, hold) = held("slow");
+    let slow = router.register_agent("r", agent).unwrap();
+    let (_one, _two) = (begun(&router, "r"), begun(&router, "r"));
+    let before = tokio::time::Instant::now();
+    assert_eq!(router.retire(&[slow], Duration::from_secs(3)).await, 2);
+    assert_eq!(before.elapsed(), Duration::from_secs(3));
+    // They go on.
+    assert_eq!(hold.dropped(), 0);
+    assert_eq!(router.retire(&[slow], Duration::from_secs(3)).await, 0);
 }

@@ -7,7 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use agentsys_router::{
-    ErrorKind, Payload, RoutePolicy, Router, Strategy, Task, TaskError, TaskOptions, agent_fn_sync,
+    Agent, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, Router, Strategy, Task, TaskError,
+    TaskOptions, agent_fn_sync,
 };
 use tokio::time::Instant;
 
@@ -46,6 +47,34 @@ async fn a_task_reaches_the_agent_of_that_name_and_no_other_of_its_route() {
     for _ in 0..3 {
         assert_eq!(sent(&router, "b").await, "b on r");
         assert_eq!(sent(&router, "c").await, "c on s");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_gives_way_is_meant_only_where_no_other_has_its_name() {
+    let router = router(RoutePolicy::default());
+    let aside = || Aside(AgentInfo::new("a", "").gives_way());
+    let id = router.register_agent("x", placed("a", "x")).unwrap();
+    router.register_agent("y", Arc::new(aside())).unwrap();
+    assert_eq!(sent(&router, "a").await, "a on x");
+    let error = refused(&router, "a/z").await;
+    assert_eq!(
+        error.message(),
+        r#"no agent is at "a/z": one of that name is at "a/x""#
+    );
+    router.unregister_agent(id);
+    assert_eq!(sent(&router, "a").await, "aside");
+}
+
+struct Aside(AgentInfo);
+
+impl Agent for Aside {
+    fn info(&self) -> &AgentInfo {
+        &self.0
+    }
+
+    fn call(&self, _: &Task, _: Payload) -> Reply {
+        Reply::Ready(Ok("aside".into()))
     }
 }
 

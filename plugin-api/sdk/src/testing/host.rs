@@ -1,6 +1,7 @@
 //! The host of a test.
 
 use std::fmt;
+use std::time::Duration;
 
 use agentsys_abi::module::LinkedPlugin;
 use agentsys_host::storage::{Namespace, Scan, StorageConfig, Value as Stored};
@@ -68,6 +69,12 @@ impl TestHostBuilder {
     /// How many instances serve; 1 unless set.
     pub fn instances(mut self, instances: usize) -> Self {
         self.options = self.options.instances(instances);
+        self
+    }
+
+    /// How long a call of the plugin's routes may take; 30 s unless set. With paused time that costs nothing.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options = self.options.timeout(timeout);
         self
     }
 
