@@ -3,24 +3,43 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![cfg(unix)]
 
+mod activity_logger;
+mod checked_configs;
+mod child;
 mod data_agents;
+mod dependency_web;
 mod discovery;
 mod embedding;
 mod errors;
+mod failures;
 mod hostile_files;
 mod instances;
+mod lazy;
 mod leases;
+mod life_events;
 mod lifecycle;
+mod linked;
 mod load;
 mod log_level;
+mod logged;
 mod logging;
+mod many_hosts;
+mod metrics;
 mod nesting;
 mod never_returning;
 mod panics;
+mod player;
+mod plugin_router;
 mod program;
+mod reports;
+mod restarts;
 mod runtime;
+mod scoped;
 mod seam_copies;
 mod seams;
+mod sections;
+mod shelf;
+mod storage;
 mod threads;
 mod typed;
 

@@ -18,13 +18,13 @@ macro_rules! no_other_services {
     (but send) => {
         fn add_route(
             &self,
-            _: &std::sync::Arc<agentsys_loader::Instance>,
+            _: &std::sync::Weak<agentsys_loader::Instance>,
             _: agentsys_loader::AddedRoute,
         ) -> Result<(), agentsys_loader::Failure> {
             unreachable!("this host routes nothing")
         }
 
-        fn remove_route(&self, _: &std::sync::Arc<agentsys_loader::Instance>, _: u32) -> bool {
+        fn remove_route(&self, _: &std::sync::Weak<agentsys_loader::Instance>, _: u32) -> bool {
             unreachable!("this host routes nothing")
         }
 
