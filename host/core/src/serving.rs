@@ -214,10 +214,14 @@ impl Serving {
         self.services.added().serve(&fresh, slot, self);
         if let Some(unwanted) = slot.fill(fresh) {
             self.services.added().retire(&unwanted);
-            self.ground
-                .runtimes
-                .workers()
-                .spawn_blocking(move || drop(unwanted));
+            // It came when its place was gone for good: it was initialized, so it is cleaned up.
+            let this = Arc::clone(self);
+            self.ground.runtimes.control().spawn(async move {
+                let end = after(this.options.cleanup_timeout);
+                if let Err(error) = this.end(unwanted, end).await {
+                    tracing::warn!(plugin = %this.name, "{}: {error}", this.name);
+                }
+            });
         }
     }
 
@@ -239,31 +243,35 @@ impl Serving {
     /// end in time is left behind and logged.
     pub(crate) async fn stop(&self, limit: Duration) -> Vec<PluginError> {
         let end = after(limit);
+        let instances = self.take_instances().into_iter();
+        let stopping = instances.map(|instance| self.end(instance, end));
+        let results = futures_util::future::join_all(stopping).await;
+        results.into_iter().filter_map(Result::err).collect()
+    }
+
+    /// Cleans one instance up and destroys it.
+    async fn end(&self, instance: Arc<Instance>, end: Instant) -> Result<(), PluginError> {
         let left = || {
             let left = end.saturating_duration_since(Instant::now());
             left.min(self.options.cleanup_timeout)
         };
         let runtimes = &self.ground.runtimes;
-        let stopping = self.take_instances().into_iter().map(|instance| async {
-            let (control, workers) = (runtimes.control(), runtimes.workers());
-            let limit = left();
-            let cleaning = Arc::clone(&instance);
-            let cleaning = runtimes.on_own_thread(|| async move { cleaning.cleanup().outcome().await });
-            let result = match within(control, limit, cleaning).await {
-                Some(Ok(Ok(_))) => Ok(()),
-                Some(Ok(Err(failure))) => Err(PluginError::Cleanup(failure)),
-                Some(Err(lost)) => Err(PluginError::Internal(lost)),
-                None => Err(PluginError::CleanupTimeout(limit)),
-            };
-            // The author's `Drop`, which may block.
-            let dropping = workers.spawn_blocking(move || drop(instance));
-            if within(control, left(), dropping).await.is_none() {
-                tracing::warn!(plugin = %self.name, "{}: dropping an instance takes too long; the host does not wait", self.name);
-            }
-            result
-        });
-        let results = futures_util::future::join_all(stopping).await;
-        results.into_iter().filter_map(Result::err).collect()
+        let (control, workers) = (runtimes.control(), runtimes.workers());
+        let limit = left();
+        let cleaning = Arc::clone(&instance);
+        let cleaning = runtimes.on_own_thread(|| async move { cleaning.cleanup().outcome().await });
+        let result = match within(control, limit, cleaning).await {
+            Some(Ok(Ok(_))) => Ok(()),
+            Some(Ok(Err(failure))) => Err(PluginError::Cleanup(failure)),
+            Some(Err(lost)) => Err(PluginError::Internal(lost)),
+            None => Err(PluginError::CleanupTimeout(limit)),
+        };
+        // The author's `Drop`, which may block.
+        let dropping = workers.spawn_blocking(move || drop(instance));
+        if within(control, left(), dropping).await.is_none() {
+            tracing::warn!(plugin = %self.name, "{}: dropping an instance takes too long; the host does not wait", self.name);
+        }
+        result
     }
 
     /// Takes the instances out of their places, for good, and the routes that they added away.

@@ -55,9 +55,11 @@ impl Driver {
         // What is under way for it sees that it is unwanted, and ends first.
         let (name, running, cleanup_timeout) = loop {
             match self.change(|book| self.take_out(book, name)) {
-                None => return,
-                Some(Some(taken)) => break taken,
-                Some(None) => {}
+                TakenOut::Nothing => return,
+                TakenOut::Plugin(name, running, cleanup_timeout) => {
+                    break (name, running, cleanup_timeout);
+                }
+                TakenOut::Busy => {}
             }
             let idle = |book: &Book| match book.entries.get(name) {
                 Some(entry) if entry.busy => None,
@@ -87,28 +89,22 @@ impl Driver {
         });
     }
 
-    /// Takes what serves of a plugin that is not wanted any more; not yet where a job is under way for it, and nothing where there is no such plugin.
-    #[expect(clippy::type_complexity, reason = "said once, and taken apart at once")]
-    fn take_out(
-        &self,
-        book: &mut Book,
-        name: &str,
-    ) -> Option<Option<(Arc<str>, Option<Running>, Duration)>> {
-        let entry = book.entries.get_mut(name)?;
+    /// Takes what serves of a plugin that is not wanted any more.
+    fn take_out(&self, book: &mut Book, name: &str) -> TakenOut {
+        let Some(entry) = book.entries.get_mut(name) else {
+            return TakenOut::Nothing;
+        };
         self.publish_some(entry.step(Event::Drain, None));
         if entry.busy {
-            return Some(None);
+            return TakenOut::Busy;
         }
         let running = entry.running.take();
         entry.busy = running.is_some();
         if running.is_none() {
             self.publish_some(entry.step(Event::CleanedUp, None));
         }
-        Some(Some((
-            Arc::clone(&entry.name),
-            running,
-            entry.options.cleanup_timeout,
-        )))
+        let name = Arc::clone(&entry.name);
+        TakenOut::Plugin(name, running, entry.options.cleanup_timeout)
     }
 
     /// Ends what began to serve when nobody wanted it any more.
@@ -211,6 +207,15 @@ impl Driver {
         }
         self.events.end();
     }
+}
+
+enum TakenOut {
+    /// There is no such plugin.
+    Nothing,
+    /// A job is under way for it.
+    Busy,
+    /// Its very name, what serves of it, and how long its cleanup may take.
+    Plugin(Arc<str>, Option<Running>, Duration),
 }
 
 /// A plugin that was cleaned up, until its generation is closed.

@@ -46,7 +46,7 @@ pub(crate) fn uses(
 
     let configured = sections
         .iter()
-        .map(|(name, options)| configured(name, options, &libraries));
+        .map(|(name, options)| configured(name, options, sections, &libraries));
     let mut entries: Vec<Entry> = configured.collect();
     // Neither those that a section uses, nor those whose name a section gives to another one.
     let used: BTreeSet<String> = entries
@@ -65,13 +65,18 @@ pub(crate) fn uses(
     }
 }
 
-fn configured(name: &str, options: &PluginOptions, libraries: &BTreeMap<String, Source>) -> Entry {
+fn configured(
+    name: &str,
+    options: &PluginOptions,
+    sections: &BTreeMap<String, PluginOptions>,
+    libraries: &BTreeMap<String, Source>,
+) -> Entry {
     // A variable of the environment cannot have the `-` of a name.
     let alike = || {
         libraries
             .keys()
             .find(|library| library.replace('-', "_") == *name)
-            .filter(|_| options.library.is_none())
+            .filter(|library| options.library.is_none() && !sections.contains_key(*library))
     };
     let name = if libraries.contains_key(name) {
         name
