@@ -361,14 +361,17 @@ async fn a_plugin_that_is_named_like_the_programs_namespace_does_not_get_it() {
 
 #[tokio::test]
 async fn a_plugin_that_never_looks_again_at_what_it_stores_holds_up_nobody_else() {
-    let host = in_files().await;
+    let patient = std::time::Duration::from_secs(24 * 60 * 60);
+    let host = two().tune(|builder| builder.shutdown_timeout(patient));
+    let host = host.start().await;
     // More than is written inline.
-    let pending = host.of("left/begin_to_put", Payload::json("200000")).await;
-    assert_eq!(pending.unwrap().to_str().unwrap(), "true");
+    let begun = host.of("left/begin_to_put", Payload::json("200000")).await;
+    begun.unwrap();
     for large in [10, 300_000] {
         let put = put("other", vec![1; large], "");
         let stored = tokio::time::timeout(PATIENCE, host.of("right/put", put)).await;
         stored.expect("the storage goes on").unwrap();
     }
-    host.shutdown().await;
+    let ended = tokio::time::timeout(PATIENCE, host.shutdown()).await;
+    ended.expect("the storage ends, and with it the host");
 }

@@ -33,6 +33,18 @@ pub struct PluginStatus {
     pub lazy: bool,
 }
 
+impl PluginStatus {
+    /// Whether its routes answer: it runs, or is lazy and initialized by its first call.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        match self.state {
+            PluginState::Running => true,
+            PluginState::Loaded => self.lazy,
+            _ => false,
+        }
+    }
+}
+
 /// A route, and who serves it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]

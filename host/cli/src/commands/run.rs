@@ -1,7 +1,7 @@
 //! `agentsys run`: a host until a signal.
 
 use agentsys_host::config::Sources;
-use agentsys_host::{Host, PluginState};
+use agentsys_host::Host;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Run, Settings};
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Run, settings: &Settings) -> Result<(), Failure> {
     let running = host
         .plugins()
         .iter()
-        .filter(|plugin| plugin.state == PluginState::Running)
+        .filter(|plugin| plugin.serves())
         .count();
     // Always in the plural: programs read this line.
     let ready = format!("ready: {running} plugins, {} routes\n", host.routes().len());
