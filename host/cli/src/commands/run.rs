@@ -1,7 +1,7 @@
 //! `agentsys run`: a host until a signal.
 
-use agentsys_host::config::Sources;
 use agentsys_host::Host;
+use agentsys_host::config::Sources;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Run, Settings};
