@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use agentsys_host::{HostBuilder, PluginOptions, PluginState, PluginStatus};
+use agentsys_host::config::Sources;
+use agentsys_host::{
+    Host, HostBuilder, Payload, PluginOptions, PluginState, PluginStatus, agent_fn,
+};
 use agentsys_plugin::prelude::{Plugin, Result, plugin, plugin_config};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -202,4 +205,23 @@ async fn each_broken_rule_is_told_with_its_key() {
         .zip(expected)
         .all(|(problem, end)| problem.ends_with(end));
     assert!(ends && problems.len() == expected.len(), "{problems:#?}");
+}
+
+#[tokio::test]
+async fn a_section_of_a_route_that_nobody_has_is_told_with_the_one_that_may_be_meant() {
+    let text = "[host]\nplugin_dirs = []\n\n[router.routes.cuont]\ntimeout = 1\n\n[router.routes.count]\ntimeout = 1\n";
+    let echo = agent_fn("count", "Counts.", async |data: Payload| Ok(data));
+    let builder = Host::builder()
+        .config_from(Sources::new().text("agentsys.toml", text))
+        .agent("count", echo);
+    let found = builder.examine().await.unwrap();
+    assert_eq!(found.problems, []);
+    let told: Vec<String> = found
+        .loaded
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = "agentsys.toml:4:1: router.routes.cuont: no plugin here has such a route; did you mean \"count\"?";
+    assert_eq!(told, [expected]);
 }

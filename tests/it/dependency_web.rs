@@ -66,7 +66,7 @@ async fn whoever_cannot_start_says_why_to_the_end_of_the_chain() {
         .build()
         .await
         .unwrap();
-    let nobody = "needs nobody ^1.2, which no plugin directory holds";
+    let nobody = "needs nobody ^1.2, and there is no such plugin";
     assert_eq!(waits(&host, "alone"), nobody);
     assert_eq!(
         waits(&host, "behind"),

@@ -298,6 +298,8 @@ async fn a_subscriber_may_ask_the_host_that_logs() {
     let host = with_p(on_this_runtime(), &stage).build().await.unwrap();
     asked.set(host.clone()).unwrap();
     tell(&host, "p", "panic").await.unwrap_err();
+    // Waits for the instance that replaces the one that panicked.
+    tell(&host, "p", "hi").await.unwrap();
     let more = host.with_plugin("more", stage.plays().library("p"), async |_| ());
     more.await.unwrap();
     host.shutdown().await;

@@ -110,14 +110,15 @@ impl HostBuilder {
         })
     }
 
-    /// Where the host keeps what it needs to run, private copies of the plugins above all. Default: `.agentsys`. Hosts may share one.
+    /// Where the host keeps what it needs to run, private copies of the plugins above all. Default: `.agentsys`. Hosts may share one, if each
+    /// keeps its storage elsewhere; the program `agentsys run` wants one to itself.
     #[must_use]
     pub fn state_dir(self, dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
         self.change(|config| config.host.state_dir = dir)
     }
 
-    /// Registers an agent of the program's own on a route, before any plugin starts.
+    /// Registers an agent of the program's own on a route, before any plugin starts. It is no plugin: one that `depends` on a plugin of that name still waits for it.
     #[must_use]
     pub fn agent(mut self, route: impl Into<String>, agent: impl Agent) -> Self {
         self.agents.push((route.into(), Arc::new(agent)));

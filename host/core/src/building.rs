@@ -109,7 +109,7 @@ pub(crate) struct Prepared {
     pub(crate) ground: Ground,
     pub(crate) uses: Uses,
     failures: Arc<FailureLog>,
-    agents: Vec<(String, Arc<dyn Agent>)>,
+    pub(crate) agents: Vec<(String, Arc<dyn Agent>)>,
     wants_storage: bool,
 }
 

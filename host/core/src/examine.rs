@@ -7,7 +7,7 @@ use agentsys_loader::Generation;
 use crate::builder::HostBuilder;
 use crate::building::Prepared;
 use crate::config::{ConfigProblem, Loaded, PluginSchema};
-use crate::error::{HostError, PluginError};
+use crate::error::{HostError, PluginError, did_you_mean};
 use crate::ground::Ground;
 use crate::lifecycle::{CLOSE_GRACE, Entry, Origin, Uses, unmet};
 use crate::opening;
@@ -34,7 +34,12 @@ impl HostBuilder {
     /// # Errors
     /// As [`build`](Self::build), where the config itself does not fit.
     pub async fn examine(self) -> Result<Examination, HostError> {
-        let Prepared { ground, uses, .. } = self.prepare().await?;
+        let Prepared {
+            ground,
+            uses,
+            agents,
+            ..
+        } = self.prepare().await?;
         let Uses {
             entries, others, ..
         } = uses;
@@ -60,12 +65,38 @@ impl HostBuilder {
             problems.extend(found);
             plugins.push(schema);
         }
+        let agents = agents.iter().map(|(route, _)| route.as_str());
+        let routes: Vec<&str> = entries
+            .iter()
+            .flat_map(|entry| entry.routes().iter().map(String::as_str))
+            .chain(agents)
+            .collect();
+        let mut loaded = Loaded::clone(&loaded);
+        let warnings = unknown_routes(&loaded, &routes);
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        loaded.warnings.extend(warnings);
         Ok(Examination {
-            loaded: Loaded::clone(&loaded),
+            loaded,
             problems,
             plugins,
         })
     }
+}
+
+/// Sections of routes that nobody has: no mistake, since a plugin may add them while it runs, but most likely one.
+fn unknown_routes(loaded: &Loaded, routes: &[&str]) -> Vec<ConfigProblem> {
+    let sections = loaded.config.router.routes.keys();
+    let own = |name: &str| name.starts_with(serving::PROCESS) || routes.contains(&name);
+    let unknown = sections.filter(|name| !own(name));
+    unknown
+        .map(|name| {
+            let hint = did_you_mean(name, routes.iter().copied());
+            let message = format!("no plugin here has such a route{hint}");
+            loaded.problem(&["router", "routes", name], &message)
+        })
+        .collect()
 }
 
 async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigProblem>) {

@@ -152,7 +152,7 @@ impl Host {
             router.route_task_with(&name, data, options).await
         });
         match within(self.control(), limit.saturating_add(GRACE), task).await {
-            Some(Ok(answer)) => answer,
+            Some(Ok(answer)) => answer.map_err(|error| self.explain(error, route)),
             Some(Err(lost)) => {
                 let message = format!("the task was lost: {lost}");
                 Err(TaskError::new(ErrorKind::Internal, message).with_route(route))
@@ -160,6 +160,20 @@ impl Host {
             None => {
                 let message = format!("no answer within {limit:?}: a handler does not return");
                 Err(TaskError::new(ErrorKind::Timeout, message).with_route(route))
+            }
+        }
+    }
+
+    /// Says of a route that is not there which plugin would have it, and why that does not serve.
+    fn explain(&self, error: TaskError, route: &str) -> TaskError {
+        if error.kind() != ErrorKind::NotFound || self.router().policy(route).is_some() {
+            return error;
+        }
+        match self.0.driver.who_would_serve(route) {
+            None => error,
+            Some((plugin, why)) => {
+                let message = format!("route {route:?} is not there: its plugin {plugin} {why}");
+                TaskError::new(ErrorKind::Unavailable, message).with_route(route)
             }
         }
     }

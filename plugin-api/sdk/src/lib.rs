@@ -38,12 +38,13 @@
 //! # fn main() {}
 //! ```
 //!
-//! `Cargo.toml` says `crate-type = ["cdylib"]`, and `cargo build --release` makes the file to drop into a host's folder. The sample plugin `echo` is
+//! `Cargo.toml` says `crate-type = ["cdylib", "rlib"]` (the second for programs and tests that link it), and `cargo build --release` makes the file to drop into a host's folder. The sample plugin `echo` is
 //! there to be copied.
 //!
 //! Handlers are `fn` (answered at once, on the caller's thread), `async fn` (inside a tokio runtime of the plugin's own, so timers, sockets
 //! and `tokio::spawn` work), or `fn` with `#[route("name", blocking)]` (on a thread that may block). They take `&self`, a `&`[`Context`] if
-//! they want one, and at most one input: a [`Payload`], a `String`, a `Vec<u8>`, or any type that serde reads from JSON.
+//! they want one, and at most one input: a [`Payload`], a `String`, a `Vec<u8>`, or any type that serde reads from JSON. Those that derive
+//! `schemars::JsonSchema` have their schema shown to callers.
 //!
 //! What the host offers comes through the [`Context`] of a call, as part of its task, or through the [`Host`] handle: other agents and plugins ([`Router`]), a namespace
 //! that survives a restart ([`Storage`]), figures ([`Metrics`]), background work, and the log, to which `tracing`'s macros write. The module `testing`, with the feature of that name, has a

@@ -298,3 +298,13 @@ fn plugins_may_come_from_several_directories() {
         host.ready
     );
 }
+
+#[test]
+fn a_call_of_a_route_whose_plugin_does_not_run_says_why() {
+    let place = place(&["report_agent", "data_agents"]);
+    let _host = Program::run(&place, &[]);
+    let ended = ask(&place, &["call", "report_get", "--data", "{}"]);
+    let why = "route \"report_get\" is not there: its plugin report-agent does not start: it needs activity-logger, and there is no such plugin";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(1));
+}

@@ -38,7 +38,7 @@ pub(crate) struct Call {
     /// How long the task may take, in seconds; at most the route's own timeout.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
-    /// Answers in this process, with the plugins of this directory; may be given several times.
+    /// Answers in this process, with the plugins of this directory and the storage of the configuration; may be given several times.
     #[arg(long, value_name = "DIR")]
     pub(crate) plugins: Vec<PathBuf>,
     #[command(flatten)]
@@ -92,7 +92,8 @@ pub(crate) struct Events {
 pub(crate) enum Config {
     /// Looks whether a host would run with this configuration, all its plugins included.
     #[command(after_help = "\
-Opens the libraries, which runs their constructors, and asks each plugin about its own options. Nothing is started or stored.
+Opens the libraries from private copies in the state directory, which runs their constructors, and asks each plugin about its own
+options. Nothing is started or stored.
 
 Examples:
   agentsys config check

@@ -99,7 +99,8 @@ Examples:
     Routes(List),
     /// Shows what was counted and measured, by plugin.
     #[command(after_help = "\
-First each plugin's calls, errors by kind and how long calls took; then what plugins measure themselves.
+First each plugin's calls, errors by kind and how long calls took; then what plugins measure themselves. Every call that had to wait is
+timed; of those that were answered at once, about one in 64.
 
 Examples:
   agentsys metrics

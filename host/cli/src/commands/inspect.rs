@@ -43,6 +43,11 @@ fn describe(inspected: &Inspected) -> String {
     );
     line("content", &inspected.content_hash.to_string());
     line("offers", &plugin.capabilities.join(", "));
+    let needs = plugin.dependencies.iter();
+    let needs: Vec<String> = needs
+        .map(|need| format!("{} {}", need.name, need.version))
+        .collect();
+    line("needs", &needs.join(", "));
     let routes = &inspected.metadata.routes;
     line("routes", &count(routes.len(), "route"));
     let width = routes

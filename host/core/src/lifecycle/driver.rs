@@ -104,6 +104,21 @@ impl Driver {
         self.read(|book| book.entries.contains_key(name))
     }
 
+    /// A plugin that has such a route and does not serve, and why.
+    pub(crate) fn who_would_serve(&self, route: &str) -> Option<(String, String)> {
+        self.read(|book| {
+            let mut entries = book.entries.values();
+            let entry = entries.find(|entry| entry.running.is_none() && entry.has_route(route))?;
+            let state = entry.state();
+            let why = match (&entry.node.reason, state) {
+                (Some(reason), PluginState::Failed) => format!("failed: {reason}"),
+                (Some(reason), PluginState::Discovered) => format!("does not start: it {reason}"),
+                _ => format!("is {state}"),
+            };
+            Some((entry.name.to_string(), why))
+        })
+    }
+
     /// The names of all plugins.
     pub(crate) fn names(&self) -> Vec<String> {
         self.read(|book| book.entries.keys().map(ToString::to_string).collect())

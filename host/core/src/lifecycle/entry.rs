@@ -115,6 +115,15 @@ impl Entry {
         }
     }
 
+    /// Whether the plugin's records name such a route.
+    pub(crate) fn has_route(&self, route: &str) -> bool {
+        self.routes.iter().any(|name| name == route)
+    }
+
+    pub(crate) fn routes(&self) -> &[String] {
+        &self.routes
+    }
+
     pub(crate) fn state(&self) -> PluginState {
         self.node.state
     }

@@ -68,9 +68,7 @@ fn unmet_need(nodes: &Nodes, need: &Dependency) -> Option<String> {
     };
     let all: Vec<_> = candidates(nodes, need).collect();
     if all.is_empty() {
-        return Some(format!(
-            "needs {name}{range}, which no plugin directory holds"
-        ));
+        return Some(format!("needs {name}{range}, and there is no such plugin"));
     }
     let fits = |node: &Node| {
         node.version
@@ -232,7 +230,7 @@ mod tests {
         let alone = web(&[("a", "1.0.0", Discovered, &["b"])]);
         assert_eq!(
             unmet(&alone, "a").unwrap(),
-            "needs b, which no plugin directory holds"
+            "needs b, and there is no such plugin"
         );
     }
 
@@ -245,7 +243,7 @@ mod tests {
         ]);
         assert_eq!(
             unmet(&web, "a").unwrap(),
-            "waits for b, which waits for c, which needs d ^2, which no plugin directory holds"
+            "waits for b, which waits for c, which needs d ^2, and there is no such plugin"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agentsys_loader::{Discovery, Linked, Rejected, Shadowed};
+use agentsys_loader::{Candidate, Discovery, Linked, Rejected, Shadowed};
 use agentsys_storage::Namespace;
 
 use super::PluginState;
@@ -34,6 +34,14 @@ pub(crate) fn uses(
         match other.state {
             PluginState::Discovered => tracing::info!("{reason}"),
             _ => tracing::warn!("{reason}"),
+        }
+    }
+    for plugin in &linked {
+        let name = &plugin.metadata().plugin.name;
+        let same = |file: &&Candidate| file.inspected.metadata.plugin.name == *name;
+        if let Some(file) = found.plugins.iter().find(same) {
+            let file = file.path.display();
+            tracing::info!(plugin = %name, "{name} is the one that is linked into the program; {file} is left aside");
         }
     }
     let files = found.plugins.into_iter().map(Source::File);
