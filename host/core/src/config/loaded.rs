@@ -62,7 +62,7 @@ impl Loaded {
     /// A problem that was found later, as by a plugin with its own options, at the place of the value or the nearest
     /// thing around it.
     pub fn problem(&self, path: &[&str], message: &str) -> ConfigProblem {
-        let origin = match self.tree.place(path) {
+        let origin = match self.tree.place(&self.written(path)) {
             Origin::Default => self.base.clone(),
             origin => origin,
         };
@@ -71,6 +71,19 @@ impl Loaded {
             path => format!("{}: {message}", words::dotted(path)),
         };
         ConfigProblem::new(origin, message)
+    }
+
+    /// The path as it was written: a variable of the environment cannot have the `-` of a plugin's name.
+    fn written(&self, path: &[&str]) -> Vec<String> {
+        let mut written = owned(path);
+        if let ["plugins", name, ..] = path {
+            let sections = &self.config.plugins;
+            let alike = name.replace('-', "_");
+            if !sections.contains_key(*name) && sections.contains_key(&alike) {
+                written[1] = alike;
+            }
+        }
+        written
     }
 
     /// Checks the values as [`load`](crate::config::Sources::load) does, which matters where code made or changed them.

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::load;
-use crate::config::{Config, Loaded, Origin, PluginSection};
+use crate::config::{Config, Loaded, Origin, PluginSection, Sources};
 
 #[test]
 fn a_problem_found_later_is_placed_at_the_nearest_thing_known() {
@@ -17,6 +17,17 @@ fn a_problem_found_later_is_placed_at_the_nearest_thing_known() {
     assert_snapshot!(problem(&["plugins", "x", "config", "columns"]), @"agentsys.toml:3:1: plugins.x.config.columns: must be at most 5");
     assert_snapshot!(problem(&["plugins", "y"]), @"agentsys.toml:1:2: plugins.y: must be at most 5");
     assert_snapshot!(loaded.problem(&[], "no plugin\n\n  is enabled"), @"no plugin; is enabled");
+}
+
+#[test]
+fn a_problem_of_a_plugin_is_placed_at_the_variable_that_cannot_have_its_dash() {
+    let sources = Sources::new().environment([
+        ("AGENTSYS_PLUGINS__ACTIVITY_LOGGER__LAZY", "true"),
+        ("AGENTSYS_PLUGINS__REPORT_AGENT__CONFIG__BAD", "x"),
+    ]);
+    let loaded = sources.load().unwrap();
+    let path = ["plugins", "report-agent", "config", "bad"];
+    assert_snapshot!(loaded.problem(&path, "is unknown"), @"environment AGENTSYS_PLUGINS__REPORT_AGENT__CONFIG__BAD: plugins.report-agent.config.bad: is unknown");
 }
 
 #[test]
