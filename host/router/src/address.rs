@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::directory::Namesakes;
-use crate::member::Member;
+use crate::member::{Admission, Member};
 use crate::route::Route;
 use crate::table::Table;
 use crate::{Task, TaskError, refusal};
@@ -90,5 +90,19 @@ impl<'t> Found<'t> {
                 .strategy
                 .choose(&only.members, &only.turn, task),
         }
+    }
+
+    /// As [`choose`](Self::choose); where that one has the task wait, another that begins it, if there is one.
+    pub(crate) fn choose_open(&self, task: &Task) -> &'t Arc<Member> {
+        let chosen = self.choose(task);
+        if chosen.admission(task) != Admission::Waits {
+            return chosen;
+        }
+        let members = match self.only {
+            None => &self.route.members,
+            Some(only) => &only.members,
+        };
+        let open = |member: &&Arc<Member>| member.admission(task) == Admission::Begins;
+        members.iter().find(open).unwrap_or(chosen)
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::address::Address;
 use crate::errand::{Errand, Pursuit};
 use crate::kept::Kept;
-use crate::member::Seat;
+use crate::member::{Admission, Seat};
 use crate::observer::{self, FailedTask};
 use crate::router::Shared;
 use crate::{Payload, Task, TaskError, TaskOptions, TraceId, refusal, task_id, under_way};
@@ -77,7 +77,8 @@ impl<'a> RouteTask<'a> {
             .data
             .take()
             .expect("a task's future is not polled after its end");
-        let task = Task::new(&route.gate, limit, deadline, self.options.parent.take());
+        let parent = self.options.parent.take();
+        let task = Task::new(&route.gate, limit, deadline, parent, &shared.registry);
         let retries = route.policy.retry_count;
         let kept = Kept::of(&data, retries);
         let agent = found.agent().cloned();
@@ -109,7 +110,7 @@ impl<'a> RouteTask<'a> {
             let error = refusal::not_running().with_route(task.route());
             return Poll::Ready(Err(errand(task, kept).fail(error, 0)));
         }
-        if seat.is_retired() {
+        if seat.admission(&task) != Admission::Begins {
             drop(seat);
             return self.go_on(errand(task, kept).wait_for_place(data), cx);
         }

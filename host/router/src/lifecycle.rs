@@ -101,6 +101,11 @@ impl Lifecycle {
         }
     }
 
+    /// Has every task that waits for its agent look whether that one's tasks are given up.
+    pub(crate) fn ring(&self) {
+        self.cut.notify_waiters();
+    }
+
     /// Counts a task as waiting for a place until the guard is dropped.
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::SeqCst);

@@ -129,6 +129,16 @@ pub(crate) fn cut_off(route: &str) -> TaskError {
 }
 
 #[cold]
+pub(crate) fn replaced(route: &Arc<str>, agent: &Arc<str>) -> TaskError {
+    TaskError::new(
+        ErrorKind::Cancelled,
+        format!("agent {agent:?} on route {route:?} was replaced, and did not finish within the time to drain"),
+    )
+    .at(route, agent)
+    .retryable(true)
+}
+
+#[cold]
 pub(crate) fn panicked(route: &Arc<str>, agent: &Arc<str>, message: &str) -> TaskError {
     TaskError::new(
         ErrorKind::Panicked,

@@ -1,9 +1,12 @@
 //! How the table changes: one edit at a time, shown to calls by one swap.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::gate::Gate;
 use crate::lifecycle::Lifecycle;
@@ -14,6 +17,10 @@ use crate::{Agent, AgentId, AgentInfo, RoutePolicy, RouterError};
 
 pub(crate) struct Registry {
     table: ArcSwap<Table>,
+    /// Counts the holds, so that a task can be said to have been begun before one.
+    era: AtomicU64,
+    /// Tells tasks that wait at an agent which is held that something changed.
+    changed: Notify,
     editor: Mutex<Editor>,
     lifecycle: Arc<Lifecycle>,
 }
@@ -34,6 +41,8 @@ impl Registry {
     ) -> Self {
         Self {
             table: ArcSwap::default(),
+            era: AtomicU64::new(0),
+            changed: Notify::new(),
             editor: Mutex::new(Editor {
                 default_policy,
                 policies,
@@ -48,13 +57,13 @@ impl Registry {
         self.table.load()
     }
 
-    /// Takes agents out and puts others in, as one change. Gives the ids of those put in, and how
-    /// many were taken out. Routes that are in both keep their waiting tasks.
+    /// Takes agents out and puts others in, as one change. Gives the ids of those put in, and those
+    /// that were taken out. Routes that are in both keep their waiting tasks.
     pub(crate) fn replace(
         &self,
         remove: &[AgentId],
         add: Vec<(String, Arc<dyn Agent>)>,
-    ) -> Result<(Vec<AgentId>, usize), RouterError> {
+    ) -> Result<(Vec<AgentId>, Vec<Arc<Member>>), RouterError> {
         for (name, _) in &add {
             RouterError::check_route_name(name)?;
         }
@@ -90,10 +99,38 @@ impl Registry {
         for route in &gone {
             route.gate.close();
         }
-        let count = removed.len();
+        self.changed.notify_waiters();
         // After the lock: the last reference to an agent may go here, and its code run.
-        drop((old, gone, removed));
-        Ok((ids, count))
+        drop((old, gone));
+        Ok((ids, removed))
+    }
+
+    /// The era of this moment.
+    pub(crate) fn era(&self) -> u64 {
+        self.era.load(Ordering::Relaxed)
+    }
+
+    /// Has tasks that come to these agents wait, but those that are nested in one begun before.
+    pub(crate) fn hold(&self, members: &[Arc<Member>]) {
+        let era = self.era.fetch_add(1, Ordering::SeqCst) + 1;
+        members.iter().for_each(|member| member.hold(era));
+    }
+
+    /// Takes it back that all tasks wait.
+    pub(crate) fn hold_again(&self, members: &[Arc<Member>]) {
+        members.iter().for_each(|member| member.hold_again());
+        self.changed.notify_waiters();
+    }
+
+    /// Ends a hold.
+    pub(crate) fn release(&self, members: &[Arc<Member>]) {
+        members.iter().for_each(|member| member.release());
+        self.changed.notify_waiters();
+    }
+
+    /// Ends at the next change from now on.
+    pub(crate) fn next_change(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     pub(crate) fn set_policy(&self, name: &str, policy: RoutePolicy) {

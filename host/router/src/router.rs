@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::call::RouteTask;
+use crate::leaving::{Hold, Leaving};
 use crate::lifecycle::Lifecycle;
 use crate::registry::Registry;
 use crate::waiting::timer;
@@ -22,12 +23,12 @@ const MAX_HOPS: u32 = 1000;
 
 /// How long a stop waits for tasks that it has cut off: their callers drop them when they are
 /// next polled, which is at once unless they are stuck themselves.
-const CUT_OFF_GRACE: Duration = Duration::from_millis(100);
+pub(crate) const CUT_OFF_GRACE: Duration = Duration::from_millis(100);
 
 /// Brings tasks to agents by the name of a route. A cheap handle: clones are the same router.
 #[derive(Clone)]
 pub struct Router {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
@@ -122,22 +123,17 @@ impl Router {
     /// where it was gone already.
     pub fn unregister_agent(&self, id: AgentId) -> bool {
         let replaced = self.shared.registry.replace(&[id], Vec::new());
-        replaced.is_ok_and(|(_, removed)| removed > 0)
+        replaced.is_ok_and(|(_, removed)| !removed.is_empty())
     }
 
     /// Takes agents away, and waits up to `drain` for the tasks that they have begun. Gives the number of
     /// those that were still under way when the time was up; they go on.
     pub async fn retire(&self, agents: &[AgentId], drain: Duration) -> usize {
-        let members = self.shared.registry.members(agents);
-        let under_way = || members.iter().map(|member| member.in_flight()).sum();
-        let watching = self.shared.lifecycle.watch();
         // Without agents to add there is no name to be refused for.
-        let _ = self.replace_agents(agents, Vec::new());
-        members.iter().for_each(|member| member.retire());
-        let idle = self.shared.lifecycle.idle(under_way);
-        let drained = self.within(drain, idle).await;
-        drop(watching);
-        if drained { 0 } else { under_way() }
+        match self.exchange(agents, Vec::new()) {
+            Ok((_, leaving)) => leaving.drained(drain).await,
+            Err(_) => 0,
+        }
     }
 
     /// Takes agents away and puts others in their place, as one change: no task is refused between.
@@ -154,6 +150,26 @@ impl Router {
             .registry
             .replace(remove, add)
             .map(|(ids, _)| ids)
+    }
+
+    /// As [`replace_agents`](Self::replace_agents), for who wants to know when the tasks of those that were taken away have ended: they begin no others.
+    ///
+    /// # Errors
+    /// Where a route's name is none; then nothing is changed.
+    pub fn exchange(
+        &self,
+        remove: &[AgentId],
+        add: Vec<(String, Arc<dyn Agent>)>,
+    ) -> Result<(Vec<AgentId>, Leaving), RouterError> {
+        let (ids, members) = self.shared.registry.replace(remove, add)?;
+        Ok((ids, Leaving::new(self, members)))
+    }
+
+    /// Has tasks for these agents wait until the hold is dropped or the agents are replaced: but for those that are nested in a task which was begun
+    /// before, since that may be what the others wait for. Tasks under way go on. Their timeouts go on too.
+    #[must_use]
+    pub fn hold(&self, agents: &[AgentId]) -> Hold {
+        Hold::new(self, self.shared.registry.members(agents))
     }
 
     /// Gives a route a policy, now and whenever it is made again; it need not exist yet. A lower
@@ -242,7 +258,7 @@ impl Router {
     }
 
     /// Whether that ended within the time.
-    async fn within(&self, time: Duration, end: impl Future<Output = ()>) -> bool {
+    pub(crate) async fn within(&self, time: Duration, end: impl Future<Output = ()>) -> bool {
         let Some(deadline) = Instant::now().checked_add(time) else {
             end.await;
             return true;

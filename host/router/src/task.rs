@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::gate::Gate;
+use crate::registry::Registry;
 use crate::{TraceId, task_id};
 
 /// One call of a route. An agent gets a reference and clones it where it must outlive
@@ -14,6 +15,8 @@ use crate::{TraceId, task_id};
 #[derive(Debug)]
 pub struct Task {
     id: u64,
+    /// In which of the registry's eras the outermost task was begun.
+    begun: u64,
     hops: u32,
     gate: Arc<Gate>,
     limit: Duration,
@@ -28,9 +31,13 @@ impl Task {
         limit: Duration,
         deadline: Option<Instant>,
         parent: Option<Arc<Task>>,
+        registry: &Registry,
     ) -> Self {
         Self {
             id: task_id::next(),
+            begun: parent
+                .as_ref()
+                .map_or_else(|| registry.era(), |parent| parent.begun),
             hops: parent
                 .as_ref()
                 .map_or(0, |parent| parent.hops.saturating_add(1)),
@@ -107,6 +114,11 @@ impl Task {
         &self.gate
     }
 
+    /// In which era the outermost of the tasks that it is nested in was begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     pub(crate) fn is_nested(&self) -> bool {
         self.parent.is_some()
     }
@@ -117,6 +129,7 @@ impl Clone for Task {
     fn clone(&self) -> Self {
         Self {
             id: self.id,
+            begun: self.begun,
             hops: self.hops,
             gate: self.gate.clone(),
             limit: self.limit,

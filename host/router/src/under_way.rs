@@ -53,6 +53,15 @@ impl UnderWay {
         refusal::cut_off(self.seat.route()).with_agent(self.seat.agent_name().clone())
     }
 
+    /// Whether its agent's tasks are given up.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.seat.is_cut()
+    }
+
+    pub(crate) fn replaced(&self) -> TaskError {
+        refusal::replaced(self.seat.route(), self.seat.agent_name())
+    }
+
     fn drop_future(&mut self) {
         let future = self.future.take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::address::Found;
 use crate::errand::Errand;
-use crate::member::Seat;
+use crate::member::{Admission, Seat};
 use crate::router::Shared;
 use crate::under_way::{self, UnderWay};
 use crate::{Payload, Task, TaskError, refusal};
@@ -77,6 +77,7 @@ async fn seat(errand: &Errand) -> Result<Seat, TaskError> {
     let (task, registry) = (&errand.task, &errand.shared.registry);
     let agent = errand.agent.as_deref();
     loop {
+        let change = registry.next_change();
         let table = registry.table();
         let gate = Found::again(&table, task.route(), agent)?
             .route
@@ -94,11 +95,18 @@ async fn seat(errand: &Errand) -> Result<Seat, TaskError> {
         };
         let table = registry.table();
         let found = Found::again(&table, task.route(), agent)?;
-        if Arc::ptr_eq(&found.route.gate, &gate) {
-            let seat = Seat::take(place, found.choose(task));
+        if !Arc::ptr_eq(&found.route.gate, &gate) {
+            continue;
+        }
+        // Where the one whose turn it is has tasks wait, another may take this one.
+        let seat = Seat::take(place, found.choose_open(task));
+        match seat.admission(task) {
+            Admission::Begins => return Ok(seat),
             // Of a table that has been replaced since.
-            if !seat.is_retired() {
-                return Ok(seat);
+            Admission::Elsewhere => {}
+            Admission::Waits => {
+                drop((seat, table));
+                change.await;
             }
         }
     }
@@ -118,6 +126,10 @@ pub(crate) async fn for_answer(
             && let Poll::Ready(answer) = Pin::new(&mut under_way).poll(cx)
         {
             return Poll::Ready(answer.map_err(Setback::Failed));
+        }
+        // Whoever cuts an agent's tasks off rings all alarms.
+        if under_way.is_cut() {
+            return Poll::Ready(Err(Setback::Failed(under_way.replaced())));
         }
         alarm.as_mut().poll(cx).map(|end| {
             Err(Setback::Ended {

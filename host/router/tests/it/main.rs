@@ -6,6 +6,7 @@
 mod admission;
 mod calls;
 mod custom_strategies;
+mod exchange;
 mod failures;
 mod lifecycle;
 mod nesting;
