@@ -42,6 +42,7 @@ mod shelf;
 mod storage;
 mod threads;
 mod typed;
+mod unloading;
 
 mod harness;
 

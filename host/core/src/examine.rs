@@ -110,7 +110,7 @@ async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigPro
         Origin::Found(source) => source,
         Origin::Missing(reason) => return (schema, at_plugin(reason)),
     };
-    let opened = match opening::open(ground, name, source, 1, &entry.options).await {
+    let mut opened = match opening::open(ground, name, source, 1, &entry.options).await {
         Ok(opened) => opened,
         Err(error) => return (schema, at_plugin(&error.to_string())),
     };
@@ -120,7 +120,12 @@ async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigPro
     let checked = check(ground, entry, &opened.generation).await;
     drop(opened.generation);
     // So that the library's own threads have ended when this says what it found; not for ever, since the plugin may hang.
-    let _ = within(ground.runtimes.control(), CLOSE_GRACE, opened.closed).await;
+    let _ = within(
+        ground.runtimes.control(),
+        CLOSE_GRACE,
+        opened.end.wait_for(Option::is_some),
+    )
+    .await;
     match checked {
         Ok(problems) => (schema, problems),
         Err(error) => (schema, at_plugin(&error.to_string())),

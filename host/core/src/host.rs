@@ -191,7 +191,16 @@ impl Host {
             .shutdown
             .get_or_init(|| self.begin_shutdown())
             .clone();
-        match progress.wait_for(Option::is_some).await.as_deref() {
+        let done = progress.wait_for(Option::is_some);
+        match self
+            .0
+            .ground
+            .runtimes
+            .come_by()
+            .while_waiting(done)
+            .await
+            .as_deref()
+        {
             Ok(Some(shutdown)) => *shutdown,
             _ => {
                 tracing::error!(

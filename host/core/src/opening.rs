@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentsys_loader::{
-    Candidate, CopyStore, Generation, Linked, Metadata, RouteRecord, Source as FileSource,
+    Candidate, CopyStore, End, Generation, Linked, Metadata, RouteRecord, Source as FileSource,
     read_and_inspect,
 };
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::error::PluginError;
 use crate::ground::Ground;
@@ -45,8 +45,8 @@ pub(crate) struct Opened {
     /// Whether the plugin has a `process` of its own.
     pub(crate) has_process: bool,
     pub(crate) services: Arc<PluginServices>,
-    /// Tells that the generation has been closed.
-    pub(crate) closed: oneshot::Receiver<()>,
+    /// Tells how the generation ended, once it does.
+    pub(crate) end: watch::Receiver<Option<End>>,
 }
 
 /// Opens a plugin as a generation of that number.
@@ -58,20 +58,11 @@ pub(crate) async fn open(
     options: &PluginOptions,
 ) -> Result<Opened, PluginError> {
     let services = Arc::new(PluginServices::new(ground, name));
-    let (on_closed, closed) = oneshot::channel();
+    let (on_end, end) = watch::channel(None);
     let opening = {
         let (source, name, copies) = (source.clone(), Arc::clone(name), ground.copies.clone());
         let services = Arc::clone(&services);
-        let work = move || {
-            open_source(
-                &source,
-                copies.as_deref(),
-                name,
-                number,
-                services,
-                on_closed,
-            )
-        };
+        let work = move || open_source(&source, copies.as_deref(), name, number, services, on_end);
         ground.runtimes.workers().spawn_blocking(work)
     };
     let limit = options.initialize_timeout;
@@ -93,7 +84,7 @@ pub(crate) async fn open(
             .any(|it| it == "process"),
         routes: metadata.routes,
         services,
-        closed,
+        end,
     })
 }
 
@@ -103,15 +94,13 @@ fn open_source(
     plugin: Arc<str>,
     number: u64,
     services: Arc<PluginServices>,
-    on_closed: oneshot::Sender<()>,
+    on_end: watch::Sender<Option<End>>,
 ) -> Result<(Generation, Metadata), PluginError> {
-    let on_closed = move || {
-        let _ = on_closed.send(());
-    };
+    let on_end = move |end| drop(on_end.send_replace(Some(end)));
     let candidate = match source {
         Source::File(candidate) => candidate,
         Source::Linked(linked) => {
-            let generation = Generation::link(linked, plugin, number, services, on_closed)?;
+            let generation = Generation::link(linked, plugin, number, services, on_end)?;
             return Ok((generation, linked.metadata().clone()));
         }
     };
@@ -135,10 +124,10 @@ fn open_source(
     let source = FileSource {
         path,
         inspected: &inspected,
-        copy,
+        copy: Arc::new(copy),
         plugin,
         number,
     };
-    let generation = Generation::open(source, services, on_closed)?;
+    let generation = Generation::open(source, services, on_end)?;
     Ok((generation, inspected.metadata))
 }

@@ -8,10 +8,14 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use agentsys_loader::pass_by;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HostError;
@@ -19,11 +23,58 @@ use crate::error::HostError;
 /// Each thread that may block is bounded where it is asked for; tokio's own bound would let plugins that hang starve all others.
 const MOST_BLOCKING_THREADS: usize = 1 << 16;
 
+/// How long a thread that may block waits for more work. Its end is what lets go of the libraries that it ran.
+const KEPT_IDLE: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(crate) struct Runtimes {
     control: Handle,
     end_control: CancellationToken,
     workers: Workers,
+    come_by: ComeBy,
+}
+
+/// How a closed library has threads pass by that may have something of it left.
+#[derive(Debug, Clone)]
+pub(crate) struct ComeBy {
+    workers: Handle,
+    /// Tells those who wait on a thread of the embedder's.
+    waiting: Arc<Notify>,
+}
+
+impl ComeBy {
+    fn new(workers: &Handle) -> Self {
+        Self {
+            workers: workers.clone(),
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Reaches most threads; the caller asks again.
+    pub(crate) fn ask(&self) {
+        self.waiting.notify_waiters();
+        // A worker that sleeps is woken by work, and passes by before it sleeps again. Nobody can choose which one is woken, hence as many pieces of work as
+        // there are workers.
+        for _ in 0..self.workers.metrics().num_workers() {
+            self.workers.spawn(async {
+                pass_by();
+                tokio::task::yield_now().await;
+            });
+        }
+    }
+
+    /// Waits for something on a thread of the embedder's, and meanwhile passes by when asked to.
+    pub(crate) async fn while_waiting<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        loop {
+            let asked = self.waiting.notified();
+            pass_by();
+            tokio::select! {
+                output = &mut work => return output,
+                () = asked => {}
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -54,6 +105,9 @@ impl Runtimes {
         let workers = Builder::new_multi_thread()
             .thread_name("agentsys-worker")
             .max_blocking_threads(MOST_BLOCKING_THREADS)
+            .thread_keep_alive(KEPT_IDLE)
+            // A thread that sleeps must not keep closed libraries in memory.
+            .on_thread_park(pass_by)
             .enable_all()
             .build();
         let workers = workers.map_err(|source| {
@@ -66,6 +120,7 @@ impl Runtimes {
         Ok(Self {
             control: handle,
             end_control,
+            come_by: ComeBy::new(workers.handle()),
             workers: Workers::Own(Some(workers)),
         })
     }
@@ -75,6 +130,7 @@ impl Runtimes {
         Self {
             control: handle.clone(),
             end_control: CancellationToken::new(),
+            come_by: ComeBy::new(&handle),
             workers: Workers::Shared(handle),
         }
     }
@@ -96,6 +152,11 @@ impl Runtimes {
             Workers::Own(runtime) => runtime.as_ref().expect("taken in `drop` alone").handle(),
             Workers::Shared(handle) => handle,
         }
+    }
+
+    /// The way to threads that may have something of a closed library.
+    pub(crate) fn come_by(&self) -> &ComeBy {
+        &self.come_by
     }
 
     /// Runs a plugin's future on a thread of its own, which may be lost. The future is dropped where the caller gives up, as soon as it awaits.

@@ -21,6 +21,7 @@ use crate::added::AddedRoutes;
 use crate::convert;
 use crate::ground::Ground;
 use crate::metrics::PluginMeters;
+use crate::runtimes::ComeBy;
 use crate::serving::PROCESS;
 use crate::task::KeptTask;
 
@@ -30,6 +31,7 @@ pub(crate) struct PluginServices {
     router: Router,
     workers: Handle,
     storage: Result<Namespace, StorageError>,
+    come_by: ComeBy,
     meters: Arc<PluginMeters>,
     added: AddedRoutes,
 }
@@ -41,6 +43,7 @@ impl PluginServices {
             plugin: Arc::clone(plugin),
             router: ground.router.clone(),
             workers: ground.runtimes.workers().clone(),
+            come_by: ground.runtimes.come_by().clone(),
             storage: ground.storage.namespace(plugin),
             added: AddedRoutes::new(ground.router.clone(), Arc::clone(&meters)),
             meters,
@@ -178,6 +181,10 @@ impl Services for PluginServices {
 
     fn update_metric(&self, metric: u64, update: MetricUpdate) {
         self.meters.own.update(metric, update);
+    }
+
+    fn call_threads_by(&self) {
+        self.come_by.ask();
     }
 }
 

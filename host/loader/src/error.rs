@@ -25,6 +25,14 @@ pub enum LoadError {
         /// The plugin's file.
         path: PathBuf,
     },
+    /// The system's loader gave another library in its place.
+    #[error("{}: the system's loader gave the code of {other} in its place", path.display())]
+    Reused {
+        /// The plugin's file.
+        path: PathBuf,
+        /// Where the code lies.
+        other: String,
+    },
     /// It was built against another abi_stable.
     #[error("{}: built against abi_stable {found}, this host speaks {expected}: rebuild the plugin with this host's agentsys-plugin", path.display())]
     AbiStable {

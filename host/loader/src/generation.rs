@@ -8,11 +8,12 @@ use agentsys_abi::bridge::{Failure, Payload};
 use agentsys_abi::module::PluginModuleRef;
 use bytes::Bytes;
 
+use crate::closing::{End, OnEnd};
 use crate::copies::PrivateCopy;
 use crate::description::{ConfigIssue, Description, describe};
 use crate::error::LoadError;
 use crate::inspect::Inspected;
-use crate::lease::{Lease, LeaseKind, Leases};
+use crate::lease::{Lease, LeaseKind, LeaseWatch, Leases};
 use crate::library;
 use crate::linked::Linked;
 use crate::mapping::{Mapping, Opened};
@@ -26,8 +27,8 @@ pub struct Source<'a> {
     pub path: &'a Path,
     /// What was read from it.
     pub inspected: &'a Inspected,
-    /// The private copy of just those bytes.
-    pub copy: PrivateCopy,
+    /// The private copy of just those bytes. Who keeps it, can open it again.
+    pub copy: Arc<PrivateCopy>,
     /// The name under which the plugin runs.
     pub plugin: Arc<str>,
     /// The generation's number, counted by plugin.
@@ -42,20 +43,20 @@ pub struct Generation {
 
 impl Generation {
     /// Opens, checks and binds a library. Blocks, since it runs the library's own initializers, on a thread that ends with this
-    /// call: what they leave on their thread is gone then. `on_closed` is called when the generation has been closed.
+    /// call: what they leave on their thread is gone then. `on_end` is called when the generation has been closed, and says how that ended.
     ///
     /// # Errors
     /// See [`LoadError`]; nothing is left of it then but a library that the system may keep in memory.
     pub fn open(
         source: Source<'_>,
         services: Arc<dyn Services>,
-        on_closed: impl FnOnce() + Send + Sync + 'static,
+        on_end: impl Fn(End) + Send + Sync + 'static,
     ) -> Result<Self, LoadError> {
         let path = source.path;
         let thread = std::thread::Builder::new().name(format!("open {}", source.plugin));
         std::thread::scope(|scope| {
             let opening = thread
-                .spawn_scoped(scope, || open(source, services, Box::new(on_closed)))
+                .spawn_scoped(scope, || open(source, services, Box::new(on_end)))
                 .map_err(|error| LoadError::Thread {
                     path: path.to_owned(),
                     source: error,
@@ -79,11 +80,11 @@ impl Generation {
         plugin: Arc<str>,
         number: u64,
         services: Arc<dyn Services>,
-        on_closed: impl FnOnce() + Send + Sync + 'static,
+        on_end: impl Fn(End) + Send + Sync + 'static,
     ) -> Result<Self, LoadError> {
         let mapping = Mapping::new(None, plugin, number, services);
         let routes = &linked.metadata().routes;
-        begin(mapping, linked.module, routes, Box::new(on_closed))
+        begin(mapping, linked.module, routes, Box::new(on_end))
             .map_err(|refused| refused.of(Path::new(LINKED)))
     }
 
@@ -148,6 +149,12 @@ impl Generation {
         self.lease.leases().outstanding()
     }
 
+    /// Sees what keeps the generation open, without doing so.
+    #[must_use]
+    pub fn watch(&self) -> LeaseWatch {
+        LeaseWatch::new(self.lease.leases())
+    }
+
     /// A lease.
     #[must_use]
     pub fn lease(&self, kind: LeaseKind) -> Lease {
@@ -168,7 +175,7 @@ impl fmt::Debug for Generation {
 fn open(
     source: Source<'_>,
     services: Arc<dyn Services>,
-    on_closed: Box<dyn FnOnce() + Send + Sync>,
+    on_end: OnEnd,
 ) -> Result<Generation, LoadError> {
     let Source {
         path,
@@ -180,8 +187,7 @@ fn open(
     let name = &inspected.metadata.plugin.name;
     let (library, module) = library::open(copy.path(), path, name)?;
     let mapping = Mapping::new(Some(Opened { library, copy }), plugin, number, services);
-    begin(mapping, module, &inspected.metadata.routes, on_closed)
-        .map_err(|refused| refused.of(path))
+    begin(mapping, module, &inspected.metadata.routes, on_end).map_err(|refused| refused.of(path))
 }
 
 /// What stands for the file of a plugin that has none.
@@ -192,7 +198,7 @@ fn begin(
     mapping: Arc<Mapping>,
     module: PluginModuleRef,
     routes: &[RouteRecord],
-    on_closed: Box<dyn FnOnce() + Send + Sync>,
+    on_end: OnEnd,
 ) -> Result<Generation, Refused> {
     threads::enter(&mapping);
     // SAFETY: the first call; the mapping is valid for good.
@@ -201,7 +207,7 @@ fn begin(
         mapping.let_go();
         return Err(Refused::ByModule(Failure::from(error).message));
     }
-    let leases = Leases::new(mapping, module, on_closed);
+    let leases = Leases::new(mapping, module, on_end);
     let lease = Lease::new(leases, LeaseKind::Host);
     let description = describe(module, routes).map_err(Refused::ByDescription)?;
     Ok(Generation { lease, description })

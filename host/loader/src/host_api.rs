@@ -59,6 +59,8 @@ const THREADS: ThreadApiRef = ThreadApiRef(
             key_created: threads::key_created,
             key_deleted: threads::key_deleted,
             start: threads::start,
+            value_set: threads::value_set,
+            reports: threads::reports,
         })
     }
     .static_as_prefix(),

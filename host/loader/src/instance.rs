@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use abi_stable::std_types::RStr;
 use agentsys_abi::bridge::{Failure, ForeignFuture, Payload, with_raw_waker};
 use agentsys_abi::call::{RawCall, RawReply};
 use agentsys_abi::error::kind;
@@ -127,6 +128,27 @@ impl Instance {
             // SAFETY: `self` is not destroyed, the call's payload is handed over, its task lives until this returns.
             self.run(|| unsafe { (self.module.invoke())(self.raw, &mut call, waker) })
         })
+    }
+
+    /// What it hands over to the instance of another generation; none where its library has no such function.
+    #[must_use]
+    pub fn save_state(self: &Arc<Self>) -> Option<Invoked> {
+        let save = self.module.save_state()?;
+        // SAFETY: `self` is not destroyed.
+        Some(self.run(|| unsafe { save(self.raw, std::ptr::null()) }))
+    }
+
+    /// Has it take over what the instance of another generation saved, whose library had that version; none where its library has no such function.
+    #[must_use]
+    pub fn restore_state(self: &Arc<Self>, state: Data, from: &str) -> Option<Invoked> {
+        let restore = self.module.restore_state()?;
+        let mut state = state.into_payload().into_raw();
+        // SAFETY: `self` is not destroyed, and the payload is handed over; the text is copied before this returns.
+        Some(
+            self.run(|| unsafe {
+                restore(self.raw, &mut state, RStr::from(from), std::ptr::null())
+            }),
+        )
     }
 
     /// Cleans it up.

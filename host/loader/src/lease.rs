@@ -5,11 +5,12 @@
 //! an async worker, or the plugin's own thread.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use agentsys_abi::module::PluginModuleRef;
 
+use crate::closing::{self, OnEnd};
 use crate::mapping::Mapping;
 
 /// What a lease is held by.
@@ -53,20 +54,16 @@ pub(crate) struct Leases {
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) module: PluginModuleRef,
     counts: [AtomicUsize; KINDS.len()],
-    on_closed: Option<Box<dyn FnOnce() + Send + Sync>>,
+    on_end: Option<OnEnd>,
 }
 
 impl Leases {
-    pub(crate) fn new(
-        mapping: Arc<Mapping>,
-        module: PluginModuleRef,
-        on_closed: Box<dyn FnOnce() + Send + Sync>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(mapping: Arc<Mapping>, module: PluginModuleRef, on_end: OnEnd) -> Arc<Self> {
         let leases = Arc::new(Self {
             mapping,
             module,
             counts: Default::default(),
-            on_closed: Some(on_closed),
+            on_end: Some(on_end),
         });
         let _ = leases.mapping.leases.set(Arc::downgrade(&leases));
         leases
@@ -86,13 +83,10 @@ impl Leases {
 impl Drop for Leases {
     fn drop(&mut self) {
         let (mapping, module) = (Arc::clone(&self.mapping), self.module);
-        let on_closed = self.on_closed.take();
-        let close = move || {
-            mapping.close(module);
-            if let Some(on_closed) = on_closed {
-                on_closed();
-            }
+        let Some(on_end) = self.on_end.take() else {
+            return;
         };
+        let close = move || closing::close(&mapping, module, &on_end);
         let plugin = Arc::clone(&self.mapping.plugin);
         let thread = std::thread::Builder::new().name(format!("close {plugin}"));
         if let Err(error) = thread.spawn(close) {
@@ -123,7 +117,7 @@ impl Lease {
         &self.leases.mapping
     }
 
-    pub(crate) fn leases(&self) -> &Leases {
+    pub(crate) fn leases(&self) -> &Arc<Leases> {
         &self.leases
     }
 }
@@ -131,6 +125,31 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.leases.counts[self.kind as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sees what leases a generation has, without keeping it open.
+#[derive(Clone)]
+pub struct LeaseWatch(Weak<Leases>);
+
+impl LeaseWatch {
+    pub(crate) fn new(leases: &Arc<Leases>) -> Self {
+        Self(Arc::downgrade(leases))
+    }
+
+    /// How many leases of each kind there are, without those kinds of which there are none.
+    #[must_use]
+    pub fn outstanding(&self) -> Vec<(LeaseKind, usize)> {
+        let leases = self.0.upgrade();
+        leases
+            .map(|leases| leases.outstanding())
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for LeaseWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LeaseWatch({:?})", self.outstanding())
     }
 }
 

@@ -12,8 +12,10 @@
 //! | opened, its layout checked, bound | [`Generation::open`] |
 //! | linked into the program in place of a file | [`Linked`], [`Generation::link`] |
 //! | made, initialized, called, cleaned up | [`Instance`] |
+//! | closed, unmapped and seen to be, or pinned for a reason | [`End`] |
 //! | what plugins may ask of the host | [`Services`] |
 
+mod closing;
 mod copies;
 mod description;
 mod discover;
@@ -32,8 +34,10 @@ mod output;
 mod services;
 mod task;
 mod threads;
+mod unmap;
 mod waker;
 
+pub use closing::{End, Pin};
 pub use copies::{CopyError, CopyStore, PrivateCopy};
 pub use discover::{
     Candidate, Discovery, Rejected, Shadowed, UnreadableDir, discover, is_library_name,
@@ -55,7 +59,7 @@ pub use description::{ConfigIssue, ConfigKey, Description, HandlerDescription};
 pub use error::LoadError;
 pub use generation::{Generation, Source};
 pub use instance::{Call, Instance, Invoked, Outcome};
-pub use lease::{Lease, LeaseKind};
+pub use lease::{Lease, LeaseKind, LeaseWatch};
 pub use linked::Linked;
 pub use output::Data;
 pub use services::{
@@ -63,6 +67,7 @@ pub use services::{
     StorageOperation, Stored, Target,
 };
 pub use task::{SharedTask, Task};
+pub use threads::pass_by;
 
 /// The interface that this host speaks.
 pub const INTERFACE: Interface = Interface::HOST;

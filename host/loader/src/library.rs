@@ -12,15 +12,31 @@ use libloading::Library;
 use crate::error::LoadError;
 use crate::layout;
 
+/// A library in memory. Dropping it closes nothing.
+pub(crate) struct OpenLibrary(ManuallyDrop<Library>);
+
+impl OpenLibrary {
+    /// Closes it; whether it is out of memory then is another question.
+    ///
+    /// # Safety
+    /// Nothing may point into it any more: no call, no value, nothing that a thread has left.
+    pub(crate) unsafe fn close(self) {
+        if let Err(error) = ManuallyDrop::into_inner(self.0).close() {
+            tracing::warn!(%error, "the system could not close a library");
+        }
+    }
+}
+
 /// Opens the copy and checks it. `path` is the operator's file, for messages; `plugin` is the name in its record.
 pub(crate) fn open(
     copy: &Path,
     path: &Path,
     plugin: &str,
-) -> Result<(ManuallyDrop<Library>, PluginModuleRef), LoadError> {
+) -> Result<(OpenLibrary, PluginModuleRef), LoadError> {
     // Never closed here, not even when it is refused: its constructors have run, and what they left on threads points into it.
-    let library = ManuallyDrop::new(open_library(copy, path)?);
-    let header = header(&library, path, plugin)?;
+    let library = OpenLibrary(ManuallyDrop::new(open_library(copy, path)?));
+    let header = header(&library.0, path, plugin)?;
+    is_of(header, copy, path)?;
     check_interface(header, path)?;
     if let Some(layout) = header.layout() {
         layout::check(layout).map_err(|differs| LoadError::Layout {
@@ -81,6 +97,35 @@ fn header(library: &Library, path: &Path, plugin: &str) -> Result<&'static LibHe
             reason: one_line(&other.to_string()),
         },
     })
+}
+
+/// Whether the header lies in that very copy: the system's loader knows libraries by name, and gives an older one where it believes to have the file already.
+#[cfg(unix)]
+fn is_of(header: &LibHeader, copy: &Path, path: &Path) -> Result<(), LoadError> {
+    use std::ffi::CStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    // SAFETY: an all-zero record is one.
+    let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
+    let address = std::ptr::from_ref(header).cast();
+    // SAFETY: any address may be asked for; the record is written to where it is known.
+    let known = unsafe { libc::dladdr(address, &raw mut found) } != 0 && !found.dli_fname.is_null();
+    // SAFETY: a name that ends in 0, of a library that is open.
+    let name = known.then(|| unsafe { CStr::from_ptr(found.dli_fname) }.to_bytes());
+    if name == Some(copy.as_os_str().as_bytes()) {
+        return Ok(());
+    }
+    let name = name.map(|name| String::from_utf8_lossy(name).into_owned());
+    Err(LoadError::Reused {
+        path: path.to_owned(),
+        other: name.unwrap_or_else(|| "an unknown file".to_owned()),
+    })
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "fails on Unix")]
+fn is_of(_: &LibHeader, _: &Path, _: &Path) -> Result<(), LoadError> {
+    Ok(())
 }
 
 fn check_interface(header: &LibHeader, path: &Path) -> Result<(), LoadError> {

@@ -1,48 +1,63 @@
 //! One library in memory, or one use of a plugin that is linked into the program: its file, and what threads hold of it.
 //!
-//! A mapping is not freed. What a plugin leaves on threads may call the host at any time as long as its code is in
-//! memory, with a pointer to the mapping as its context. Closing ends what the generation runs and
-//! removes its file; unmapping asks for more proof, and comes with hot reload.
+//! The library knows its mapping by a plain pointer, and may use that as long as its code is in memory. So a mapping holds itself, until the library was seen to
+//! be unmapped (`closing`); that of a linked plugin, whose code never goes, is never freed.
 
-use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::PluginModuleRef;
 use agentsys_abi::threads::Destructor;
-use libloading::Library;
 
 use crate::copies::PrivateCopy;
 use crate::host_api;
 use crate::instance::Instance;
 use crate::lease::{Lease, LeaseKind, Leases};
+use crate::library::OpenLibrary;
 use crate::services::Services;
-use crate::threads;
+use crate::threads::{self, Stays};
 use crate::waker::WakerCells;
 
 /// A library in memory, and the context of the functions that it calls.
 pub(crate) struct Mapping {
     pub(crate) plugin: Arc<str>,
     pub(crate) number: u64,
-    /// The host, until the library is closed: so that a mapping, which stays, does not keep a host that went.
+    /// The host, until the library is closed: so that one which stays in memory does not keep a host that went.
     services: RwLock<Option<Arc<dyn Services>>>,
     /// The generation, as long as it has a lease.
     pub(crate) leases: OnceLock<Weak<Leases>>,
     /// The plugin's wakers that the host keeps.
     pub(crate) wakers: WakerCells,
+    /// What threads have left in it.
+    pub(crate) stays: Stays,
     /// The keys of thread-specific values that the library created, with their destructors.
     keys: Mutex<Vec<(u32, Option<Destructor>)>>,
+    /// Whether the library reports what it leaves on threads, and what came too early for that.
+    reports: OnceLock<Early>,
     /// The instances that are not destroyed, by the pointer under which the plugin knows them.
     instances: Mutex<Vec<(usize, Weak<Instance>)>>,
-    /// Held, so that nothing closes it; none for a plugin that is linked into the program.
-    _library: Option<ManuallyDrop<Library>>,
-    copy: Mutex<Option<PrivateCopy>>,
+    /// Whether nothing of it runs any more but what threads have left.
+    closed: AtomicBool,
+    /// None for a plugin that is linked into the program, and for a library that was closed.
+    library: Mutex<Option<OpenLibrary>>,
+    copy: Mutex<Option<Arc<PrivateCopy>>>,
+    /// Where the copy is, or was; none for a linked plugin.
+    path: Option<PathBuf>,
 }
 
 /// A library, opened from its private copy.
 pub(crate) struct Opened {
-    pub(crate) library: ManuallyDrop<Library>,
-    pub(crate) copy: PrivateCopy,
+    pub(crate) library: OpenLibrary,
+    pub(crate) copy: Arc<PrivateCopy>,
+}
+
+/// What a library's constructors left before they could report it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Early {
+    pub(crate) keys: u32,
+    pub(crate) threads: u32,
 }
 
 impl Mapping {
@@ -59,14 +74,27 @@ impl Mapping {
             services: RwLock::new(Some(services)),
             leases: OnceLock::new(),
             wakers: WakerCells::default(),
+            stays: Stays::default(),
             keys: Mutex::default(),
+            reports: OnceLock::new(),
             instances: Mutex::default(),
-            _library: library,
+            closed: AtomicBool::new(false),
+            library: Mutex::new(library),
+            path: copy.as_ref().map(|copy| copy.path().to_owned()),
             copy: Mutex::new(copy),
         });
-        // Never freed: see above.
+        // Held by itself: see above.
         std::mem::forget(Arc::clone(&mapping));
         mapping
+    }
+
+    /// Ends the mapping's hold on itself.
+    ///
+    /// # Safety
+    /// To be called once, when the library is in memory no more.
+    pub(crate) unsafe fn free(self: &Arc<Self>) {
+        // SAFETY: the count that `new` forgot; the library, which alone relied on it, is gone.
+        unsafe { Arc::decrement_strong_count(Arc::as_ptr(self)) }
     }
 
     /// The host, as this library sees it.
@@ -80,16 +108,16 @@ impl Mapping {
     /// The mapping behind a context.
     ///
     /// # Safety
-    /// `context` must come from [`raw_host`](Self::raw_host).
+    /// `context` must come from [`raw_host`](Self::raw_host), and its library be in memory as long as this is used.
     pub(crate) unsafe fn of<'a>(context: *const ()) -> &'a Self {
-        // SAFETY: the caller's promise; a mapping is never freed.
+        // SAFETY: the caller's promise; a mapping holds itself as long as its library is in memory.
         unsafe { &*context.cast::<Self>() }
     }
 
     /// A claim on the mapping behind a context.
     ///
     /// # Safety
-    /// As for [`of`](Self::of).
+    /// As for [`of`](Self::of), while this is called.
     pub(crate) unsafe fn claim(context: *const ()) -> Arc<Self> {
         // SAFETY: the caller's promise; the pointer came from an `Arc` that lives.
         unsafe {
@@ -100,7 +128,7 @@ impl Mapping {
 
     /// Takes note of an instance.
     pub(crate) fn add_instance(&self, instance: &Arc<Instance>) {
-        let mut instances = self.lock_instances();
+        let mut instances = lock(&self.instances);
         instances.retain(|(_, instance)| instance.strong_count() > 0);
         instances.push((instance.raw().addr(), Arc::downgrade(instance)));
     }
@@ -108,16 +136,10 @@ impl Mapping {
     /// The instance that the plugin knows by that pointer, unless it is being destroyed.
     pub(crate) fn instance(&self, raw: *const ()) -> Option<Weak<Instance>> {
         // Not claimed: such a claim might become the last one, whose end runs the plugin's code, on the plugin's own thread.
-        let instances = self.lock_instances();
+        let instances = lock(&self.instances);
         let mut of_that_address = instances.iter().filter(|(at, _)| *at == raw.addr());
         let alive = of_that_address.find(|(_, instance)| instance.strong_count() > 0);
         alive.map(|(_, instance)| Weak::clone(instance))
-    }
-
-    fn lock_instances(&self) -> MutexGuard<'_, Vec<(usize, Weak<Instance>)>> {
-        self.instances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A lease on the generation, unless that is being closed.
@@ -136,16 +158,19 @@ impl Mapping {
             .clone()
     }
 
-    /// Takes the plugin's wakers back, ends what the library runs for itself, and removes its file. Blocks.
+    /// Takes the plugin's wakers back, ends what the library runs for itself, and removes its file. Blocks. What is left are the
+    /// threads that have something of it.
     pub(crate) fn close(self: &Arc<Self>, module: PluginModuleRef) {
         threads::enter(self);
         self.wakers.revoke();
         // SAFETY: every instance is gone; this is the last call.
         unsafe { (module.close())() };
         self.let_go();
+        self.closed.store(true, Ordering::Release);
+        threads::announce_closed();
     }
 
-    /// Lets go of the host, and removes the private copy; what is mapped of that stays.
+    /// Lets go of the host, and of the private copy.
     pub(crate) fn let_go(&self) {
         // One statement each, so that what is taken is dropped outside of the lock: it may be all that is left of the host.
         let services = self
@@ -154,31 +179,56 @@ impl Mapping {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         drop(services);
-        let copy = self
-            .copy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let copy = lock(&self.copy).take();
         drop(copy);
     }
 
+    /// Whether nothing of it runs any more but what threads have left.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Where its private copy is, or was; none for a linked plugin.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The library, unless it was closed.
+    pub(crate) fn library(&self) -> MutexGuard<'_, Option<OpenLibrary>> {
+        lock(&self.library)
+    }
+
+    /// The library reports from here on.
+    pub(crate) fn reports(&self, keys: u32, threads: u32) {
+        let _ = self.reports.set(Early { keys, threads });
+    }
+
+    /// What came too early to be reported; none where the library reports nothing at all.
+    pub(crate) fn early(&self) -> Option<Early> {
+        self.reports.get().copied()
+    }
+
     pub(crate) fn add_key(&self, key: u32, destructor: Option<Destructor>) {
-        self.lock_keys().push((key, destructor));
+        lock(&self.keys).push((key, destructor));
     }
 
     pub(crate) fn remove_key(&self, key: u32) {
-        self.lock_keys().retain(|(other, _)| *other != key);
+        lock(&self.keys).retain(|(other, _)| *other != key);
     }
 
-    /// The keys that have destructors.
-    pub(crate) fn destructors(&self) -> Vec<(u32, Destructor)> {
-        self.lock_keys()
-            .iter()
-            .filter_map(|(key, destructor)| destructor.map(|d| (*key, d)))
-            .collect()
+    /// The destructor of a key of the library's, if it has one.
+    pub(crate) fn destructor_of(&self, key: u32) -> Option<Destructor> {
+        let keys = lock(&self.keys);
+        keys.iter().find(|(other, _)| *other == key)?.1
     }
 
-    fn lock_keys(&self) -> MutexGuard<'_, Vec<(u32, Option<Destructor>)>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The keys that the library did not delete.
+    pub(crate) fn take_keys(&self) -> Vec<u32> {
+        let keys = std::mem::take(&mut *lock(&self.keys));
+        keys.into_iter().map(|(key, _)| key).collect()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -46,6 +46,9 @@ pub trait Services: Send + Sync + 'static {
 
     /// Updates a metric by its number.
     fn update_metric(&self, metric: u64, update: MetricUpdate);
+
+    /// Has the host's own threads, those above all that have nothing to do, [pass by](crate::pass_by): a closed library waits for that. Need not reach all of them.
+    fn call_threads_by(&self) {}
 }
 
 /// What a plugin sends a task to.

@@ -5,6 +5,8 @@ use abi_stable::declare_root_module_statics;
 use abi_stable::library::RootModule;
 use abi_stable::package_version_strings;
 use abi_stable::sabi_types::VersionStrings;
+#[cfg(not(feature = "seam-older"))]
+use abi_stable::std_types::RStr;
 use abi_stable::std_types::{ROption, RString};
 
 use crate::call::{RawCall, RawReply};
@@ -16,7 +18,8 @@ use crate::waker::RawWaker;
 /// The functions of a plugin.
 ///
 /// The order in which a host calls them: `bind` once, before all else; `describe` and `check_config` at any time; then for each instance `create`,
-/// `initialize`, `invoke` as often as wanted and from any thread, `cleanup`, and, with no call under way, `destroy`; `close` once, last.
+/// `initialize`, `restore_state` at most once, `invoke` as often as wanted and from any thread, `save_state` with no call under way, `cleanup`, and, with no call under way, `destroy`;
+/// `close` once, last.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = PluginModuleRef)))]
@@ -51,6 +54,14 @@ pub struct PluginModule {
     /// How many threads the plugin asks for its `blocking` handlers; 0 or absent: as the host sees fit.
     #[cfg(not(feature = "seam-older"))]
     pub blocking_threads: u32,
+    /// What an instance hands over to the one that takes its place in another generation. Absent: nothing.
+    #[cfg(not(feature = "seam-older"))]
+    pub save_state: unsafe extern "C" fn(*const (), *const RawWaker) -> RawReply,
+    /// Takes over what the instance of another generation saved: the instance, the state (owned by the callee from here), and the version of the library that saved it. Absent: nothing is
+    /// taken over.
+    #[cfg(not(feature = "seam-older"))]
+    pub restore_state:
+        unsafe extern "C" fn(*const (), *mut RawPayload, RStr<'_>, *const RawWaker) -> RawReply,
     /// What a later release may append: a field.
     #[cfg(feature = "seam-newer")]
     pub next_field: u32,

@@ -37,7 +37,12 @@ pub struct ThreadApi {
     pub key_deleted: unsafe extern "C" fn(*const (), u32),
     /// Starts a thread that ends in host code: context, where to put the thread's handle, its attributes, its body and the
     /// body's argument, as for `pthread_create`. 0, or an error number.
-    #[sabi(last_prefix_field)]
     pub start:
         unsafe extern "C" fn(*const (), *mut c_void, *const c_void, ThreadBody, *mut c_void) -> i32,
+    /// Takes note that the calling thread has a value for a key, or none any more: context, key, 1 or 0.
+    pub value_set: unsafe extern "C" fn(*const (), u32, u32),
+    /// Says that the library reports all of the above from here on, and what it could not report, since it came before: context, how many keys with destructors its
+    /// constructors left, and how many threads they started. A library of which this is not said is never unmapped.
+    #[sabi(last_prefix_field)]
+    pub reports: unsafe extern "C" fn(*const (), u32, u32),
 }

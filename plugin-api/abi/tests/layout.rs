@@ -108,11 +108,14 @@ fn vtables_grow_only_at_their_end() {
     layout!(RouterApi, size 24, align 8, send at 0, add_route at 8, remove_route at 16);
     layout!(StorageApi, size 32, align 8, get at 0, put at 8, delete at 16, scan at 24);
     layout!(MetricsApi, size 16, align 8, register at 0, update at 8);
-    layout!(ThreadApi, size 32, align 8, at_exit at 0, key_created at 8, key_deleted at 16, start at 24);
     layout!(
-        PluginModule, size 88, align 8,
+        ThreadApi, size 48, align 8,
+        at_exit at 0, key_created at 8, key_deleted at 16, start at 24, value_set at 32, reports at 40
+    );
+    layout!(
+        PluginModule, size 104, align 8,
         bind at 0, describe at 8, check_config at 16, create at 24, initialize at 32, invoke at 40, cleanup at 48,
-        destroy at 56, close at 64, set_log_level at 72, blocking_threads at 80
+        destroy at 56, close at 64, set_log_level at 72, blocking_threads at 80, save_state at 88, restore_state at 96
     );
 }
 

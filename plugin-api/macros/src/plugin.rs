@@ -35,13 +35,20 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         return Err(Error::new(item.generics.span(), message));
     }
     let this = &item.self_ty;
-    let has_process = item
-        .items
-        .iter()
-        .any(|item| matches!(item, ImplItem::Fn(f) if f.sig.ident == "process"));
+    let has = |name: &str| {
+        let mut items = item.items.iter();
+        items.any(|item| matches!(item, ImplItem::Fn(f) if f.sig.ident == name))
+    };
+    let mut capabilities = Vec::new();
+    if has("process") {
+        capabilities.push("process");
+    }
+    if has("save_state") {
+        capabilities.push("state");
+    }
     let name = plugin_name(&options)?;
     let header = format!("agentsys_plugin_{}", name.replace('-', "_"));
-    let (before, after) = record_json(&options, &name, has_process)?;
+    let (before, after) = record_json(&options, &name, &capabilities)?;
     let blocking_threads = match &options.blocking_threads {
         Some(threads) => threads.base10_parse::<u32>()?,
         None => 0,
@@ -157,10 +164,9 @@ fn dependency(text: &LitStr) -> Result<String> {
 }
 
 /// The record's JSON before and after what only the SDK's constants know.
-fn record_json(options: &Options, name: &str, has_process: bool) -> Result<(String, String)> {
+fn record_json(options: &Options, name: &str, capabilities: &[&str]) -> Result<(String, String)> {
     let authors = package("AUTHORS");
     let authors = authors.split(':').filter(|author| !author.is_empty());
-    let capabilities: &[&str] = if has_process { &["process"] } else { &[] };
     let dependencies = options.depends.iter().map(dependency);
     let dependencies = dependencies.collect::<Result<Vec<String>>>()?;
     let before = format!(

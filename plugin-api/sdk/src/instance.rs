@@ -58,6 +58,19 @@ impl<P: Plugin> Instance<P> {
         Ok(empty())
     }
 
+    /// What the author's object hands over.
+    #[cfg(not(feature = "seam-older"))]
+    pub(crate) async fn save_state(&self) -> Result<Payload> {
+        self.plugin()?.save_state().await
+    }
+
+    /// Has the author's object take over what another one saved.
+    #[cfg(not(feature = "seam-older"))]
+    pub(crate) async fn restore_state(&self, state: Payload, from: String) -> Result<Payload> {
+        self.plugin()?.restore_state(state, &from).await?;
+        Ok(empty())
+    }
+
     /// The author's cleanup, then the end of the background work; at once if it is done already.
     pub(crate) async fn cleanup(&self) -> Result<Payload> {
         if self.cleaned_up.swap(true, Ordering::AcqRel) {

@@ -8,6 +8,8 @@ use abi_stable::library::{
     __call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult,
 };
 use abi_stable::prefix_type::WithMetadata;
+#[cfg(not(feature = "seam-older"))]
+use abi_stable::std_types::RStr;
 use abi_stable::std_types::{ROption, RString};
 use agentsys_abi::bridge::{Failure, Handed, catch};
 use agentsys_abi::call::{HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawReply};
@@ -96,6 +98,10 @@ impl<P: Entry> Functions<P> {
         set_log_level,
         #[cfg(not(feature = "seam-older"))]
         blocking_threads: P::BLOCKING_THREADS,
+        #[cfg(not(feature = "seam-older"))]
+        save_state: Self::save_state,
+        #[cfg(not(feature = "seam-older"))]
+        restore_state: Self::restore_state,
         #[cfg(feature = "seam-newer")]
         next_field: 7,
         #[cfg(feature = "seam-newer")]
@@ -198,6 +204,29 @@ impl<P: Entry> Functions<P> {
         let scope = instance.host().scope().cloned();
         let work = || async move { instance.cleanup().await };
         start("cleanup".into(), scope, waker, work)
+    }
+
+    #[cfg(not(feature = "seam-older"))]
+    unsafe extern "C" fn save_state(instance: *const (), waker: *const RawWaker) -> RawReply {
+        // SAFETY: the host names an instance that it has not destroyed.
+        let instance = unsafe { Self::claim(instance) };
+        let scope = instance.host().scope().cloned();
+        let work = || async move { instance.save_state().await };
+        start("save_state".into(), scope, waker, work)
+    }
+
+    #[cfg(not(feature = "seam-older"))]
+    unsafe extern "C" fn restore_state(
+        instance: *const (),
+        state: *mut RawPayload,
+        from: RStr<'_>,
+        waker: *const RawWaker,
+    ) -> RawReply {
+        // SAFETY: the host hands over a payload, and an instance that it has not destroyed.
+        let (state, instance) = unsafe { (Handed::new(&*state).take(), Self::claim(instance)) };
+        let (scope, from) = (instance.host().scope().cloned(), from.as_str().to_owned());
+        let work = || async move { instance.restore_state(state, from).await };
+        start("restore_state".into(), scope, waker, work)
     }
 
     unsafe extern "C" fn destroy(instance: *const ()) {

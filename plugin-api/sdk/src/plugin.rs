@@ -36,6 +36,28 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         std::future::ready(Err(Error::not_found(message)))
     }
 
+    /// What this instance hands over to the one that takes its place when the plugin is replaced by another build: in a form that the other build can read. Called with no call under way;
+    /// calls that come meanwhile wait.
+    ///
+    /// # Errors
+    /// The replacement is given up, and this instance goes on.
+    fn save_state(&self) -> impl Future<Output = Result<Payload>> + Send {
+        std::future::ready(Ok(Payload::new(bytes::Bytes::new(), "")))
+    }
+
+    /// Takes over what the instance of the build before saved, after `initialize` and before the first call. `from_version` is that build's version.
+    ///
+    /// # Errors
+    /// The replacement is given up, and the instance before goes on.
+    fn restore_state(
+        &self,
+        state: Payload,
+        from_version: &str,
+    ) -> impl Future<Output = Result<()>> + Send {
+        drop((state, from_version));
+        std::future::ready(Ok(()))
+    }
+
     /// Ends what the instance holds in good order. Called once, when no call that anyone waits for is under way; one that was given up,
     /// and blocks, may still run. Background work still runs.
     ///

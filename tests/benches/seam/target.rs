@@ -111,11 +111,11 @@ fn generation(file: &Path, state: &Path) -> Generation {
     let source = Source {
         path: file,
         inspected: &inspected,
-        copy,
+        copy: Arc::new(copy),
         plugin: "bench-target".into(),
         number: 1,
     };
-    Generation::open(source, Arc::new(NoServices), || ()).expect("a generation")
+    Generation::open(source, Arc::new(NoServices), |_| ()).expect("a generation")
 }
 
 /// Builds the fixture as users build plugins, and names its file. `cargo bench` builds no examples.

@@ -5,22 +5,56 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{
-    CopyStore, Data, Generation, Invoked, LogLine, Outcome, Services, SharedTask, Source, Task,
-    read_and_inspect,
+    CopyStore, Data, End, Generation, Invoked, LogLine, Outcome, Services, SharedTask, Source,
+    Task, pass_by, read_and_inspect,
 };
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::Place;
 #[path = "../../support/services.rs"]
 mod services;
 pub(crate) use services::no_other_services;
 
-/// Opens a plugin of this place; the receiver hears when its generation has been closed.
-pub(crate) fn open(
-    place: &Place,
-    plugin: &str,
-    services: impl Services,
-) -> (Generation, oneshot::Receiver<()>) {
+/// Hears how a generation ended.
+pub(crate) struct Ending(watch::Receiver<Option<End>>);
+
+impl Ending {
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.borrow().is_none()
+    }
+
+    /// Waits until it is closed.
+    pub(crate) async fn closed(&mut self) {
+        self.0.wait_for(Option::is_some).await.unwrap();
+    }
+
+    /// Waits until it ended so.
+    pub(crate) async fn ended(&mut self, how: impl Fn(&End) -> bool) -> End {
+        let began = std::time::Instant::now();
+        loop {
+            // The test's own thread may have values of the library.
+            pass_by();
+            if let Some(end) = self.0.borrow_and_update().clone().filter(&how) {
+                return end;
+            }
+            let ended = self.0.borrow().clone();
+            assert!(
+                began.elapsed() < super::PATIENCE,
+                "it ended otherwise: {ended:?}"
+            );
+            // Again after a while, since the library may be closed only after this thread passed by.
+            let _ = tokio::time::timeout(Duration::from_millis(5), self.0.changed()).await;
+        }
+    }
+
+    /// Waits until its library was seen to be out of memory.
+    pub(crate) async fn unloaded(&mut self) {
+        self.ended(|end| *end == End::Unloaded).await;
+    }
+}
+
+/// Opens a plugin of this place.
+pub(crate) fn open(place: &Place, plugin: &str, services: impl Services) -> (Generation, Ending) {
     let path = place.add(plugin);
     let (inspected, bytes) = read_and_inspect(&path).unwrap();
     let copy = CopyStore::open(&place.state())
@@ -30,15 +64,15 @@ pub(crate) fn open(
     let source = Source {
         path: &path,
         inspected: &inspected,
-        copy,
+        copy: Arc::new(copy),
         plugin: plugin.into(),
         number: 1,
     };
-    let (on_closed, closed) = oneshot::channel();
-    let generation = Generation::open(source, Arc::new(services), move || {
-        let _ = on_closed.send(());
+    let (on_end, end) = watch::channel(None);
+    let generation = Generation::open(source, Arc::new(services), move |end| {
+        on_end.send_replace(Some(end));
     });
-    (generation.unwrap(), closed)
+    (generation.unwrap(), Ending(end))
 }
 
 /// The number of a route's handler.

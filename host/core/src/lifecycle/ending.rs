@@ -223,19 +223,17 @@ struct Closing {
     name: Arc<str>,
     serving: std::sync::Weak<Serving>,
     held: String,
-    closed: tokio::sync::oneshot::Receiver<()>,
+    end: tokio::sync::watch::Receiver<Option<agentsys_loader::End>>,
 }
 
 impl Closing {
     fn new(name: Arc<str>, running: Running) -> Self {
-        let Running {
-            serving, closed, ..
-        } = running;
+        let Running { serving, end, .. } = running;
         Self {
             name,
             held: serving.outstanding(),
             serving: Arc::downgrade(&serving),
-            closed,
+            end,
         }
     }
 
@@ -244,11 +242,15 @@ impl Closing {
             name,
             serving,
             held,
-            closed,
+            end: mut ended,
         } = self;
-        if within(driver.ground.runtimes.control(), left(end), closed)
-            .await
-            .is_some()
+        if within(
+            driver.ground.runtimes.control(),
+            left(end),
+            ended.wait_for(Option::is_some),
+        )
+        .await
+        .is_some()
         {
             tracing::info!(plugin = %name, "{name} is stopped");
             return;

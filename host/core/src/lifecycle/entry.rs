@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agentsys_loader::End;
 use agentsys_router::AgentId;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::PluginState;
 use super::machine::Event;
@@ -48,7 +49,7 @@ pub(crate) enum Origin {
 pub(crate) struct Running {
     pub(crate) serving: Arc<Serving>,
     pub(crate) agents: Vec<AgentId>,
-    pub(crate) closed: oneshot::Receiver<()>,
+    pub(crate) end: watch::Receiver<Option<End>>,
     /// When it began, counted by plugin.
     pub(crate) turn: u64,
 }

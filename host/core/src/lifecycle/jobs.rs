@@ -93,11 +93,11 @@ async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
         let unwanted = ending || entry.state() == PluginState::Draining;
         match started {
             Ok((serving, agents)) => {
-                let Opened { closed, .. } = opened;
+                let Opened { end, .. } = opened;
                 let running = Running {
                     serving,
                     agents,
-                    closed,
+                    end,
                     turn,
                 };
                 if unwanted {

@@ -4,7 +4,8 @@
 //! Nothing here may allocate, panic or touch a thread-local: std calls these functions from the middle of just those.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use abi_stable::std_types::ROption;
 use agentsys_abi::host::RawHost;
@@ -13,18 +14,36 @@ use agentsys_abi::threads::{Destructor, ThreadBody};
 type DestructorFn = unsafe extern "C" fn(*mut c_void);
 type BodyFn = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
-/// The host, in a box that is never freed but with the library; null until it is bound.
-static HOST: AtomicPtr<RawHost> = AtomicPtr::new(std::ptr::null_mut());
+/// In the library itself, so that nothing of it is left when that goes.
+static HOST: OnceLock<Bound> = OnceLock::new();
+
+/// What the C library was told before there was a host: keys with a destructor, and threads. The host cannot see their ends.
+static EARLY_KEYS: AtomicU32 = AtomicU32::new(0);
+static EARLY_THREADS: AtomicU32 = AtomicU32::new(0);
+
+struct Bound(RawHost);
+
+// SAFETY: the seam: a host's context and functions may be used from any thread.
+unsafe impl Send for Bound {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Bound {}
 
 /// # Safety
 /// `host` must be valid until the library is unmapped.
 pub(super) unsafe fn bind(host: RawHost) {
-    HOST.store(Box::into_raw(Box::new(host)), Ordering::Release);
+    if HOST.set(Bound(host)).is_ok() {
+        let (keys, threads) = (&EARLY_KEYS, &EARLY_THREADS);
+        let (keys, threads) = (
+            keys.load(Ordering::Relaxed),
+            threads.load(Ordering::Relaxed),
+        );
+        // SAFETY: the caller's promise.
+        unsafe { (host.api.threads().reports())(host.context, keys, threads) }
+    }
 }
 
 fn host() -> Option<&'static RawHost> {
-    // SAFETY: what `bind` stored is never freed.
-    unsafe { HOST.load(Ordering::Acquire).as_ref() }
+    HOST.get().map(|Bound(host)| host)
 }
 
 unsafe extern "C" fn on_thread_atexit(
@@ -57,10 +76,32 @@ unsafe extern "C" fn on_key_create(key: *mut u32, destructor: Option<DestructorF
         REAL.get::<Signature>()
             .map_or(libc::ENOSYS, |real| real(key, theirs))
     };
-    if let (0, Some(host)) = (error, host) {
-        let destructor = destructor.map_or(ROption::RNone, |d| ROption::RSome(Destructor(d)));
-        // SAFETY: `bind`'s promise; the key was just written.
-        unsafe { (host.api.threads().key_created())(host.context, *key, destructor) };
+    match (error, host, destructor) {
+        (0, Some(host), destructor) => {
+            let destructor = destructor.map_or(ROption::RNone, |d| ROption::RSome(Destructor(d)));
+            // SAFETY: `bind`'s promise; the key was just written.
+            unsafe { (host.api.threads().key_created())(host.context, *key, destructor) };
+        }
+        (0, None, Some(_)) => {
+            EARLY_KEYS.fetch_add(1, Ordering::Relaxed);
+        }
+        _ => {}
+    }
+    error
+}
+
+unsafe extern "C" fn on_set_specific(key: u32, value: *const c_void) -> c_int {
+    static REAL: Real = Real::new(c"pthread_setspecific");
+    type Signature = unsafe extern "C" fn(u32, *const c_void) -> c_int;
+    // SAFETY: the C library's function has this signature.
+    let error = unsafe {
+        REAL.get::<Signature>()
+            .map_or(libc::ENOSYS, |real| real(key, value))
+    };
+    if let (0, Some(host)) = (error, host()) {
+        let is_set = u32::from(!value.is_null());
+        // SAFETY: `bind`'s promise.
+        unsafe { (host.api.threads().value_set())(host.context, key, is_set) };
     }
     error
 }
@@ -92,6 +133,7 @@ unsafe extern "C" fn on_thread_create(
     }
     static REAL: Real = Real::new(c"pthread_create");
     type Signature = unsafe extern "C" fn(*mut c_void, *const c_void, BodyFn, *mut c_void) -> c_int;
+    EARLY_THREADS.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the C library's function has this signature.
     unsafe {
         REAL.get::<Signature>().map_or(libc::ENOSYS, |real| {
@@ -167,10 +209,12 @@ std::arch::global_asm!(
     hidden!("__cxa_thread_atexit_impl", "atexit"),
     hidden!("pthread_key_create", "key_create"),
     hidden!("pthread_key_delete", "key_delete"),
+    hidden!("pthread_setspecific", "set_specific"),
     hidden!("pthread_create", "thread_create"),
     ".popsection",
     atexit = sym on_thread_atexit,
     key_create = sym on_key_create,
     key_delete = sym on_key_delete,
+    set_specific = sym on_set_specific,
     thread_create = sym on_thread_create,
 );
