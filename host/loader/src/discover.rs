@@ -10,11 +10,12 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use semver::Version;
 
-use crate::inspect::{InspectError, Inspected, Target, inspect_for, read_bytes};
+use crate::inspect::{Fault, InspectError, Inspected, Target, inspect_for, read_bytes};
 use crate::metadata::Interface;
 
 /// The endings of shared libraries on the systems that a host runs on. All three are looked at everywhere, so that a
@@ -22,7 +23,7 @@ use crate::metadata::Interface;
 const EXTENSIONS: [&str; 3] = ["so", "dll", "dylib"];
 
 /// What the plugin directories hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Discovery {
     /// The files that serve, one for each plugin, sorted by the plugin's name.
     pub plugins: Vec<Candidate>,
@@ -59,23 +60,23 @@ pub struct Shadowed {
 }
 
 /// A file that cannot be loaded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rejected {
     /// The file.
     pub path: PathBuf,
     /// Why not.
-    pub error: InspectError,
+    pub error: Arc<InspectError>,
 }
 
 /// A directory that could not be listed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{}: {}", path.display(), trouble(error))]
 #[non_exhaustive]
 pub struct UnreadableDir {
     /// The directory.
     pub path: PathBuf,
     /// Why not.
-    pub error: io::Error,
+    pub error: Arc<io::Error>,
 }
 
 /// Inspects every library in these directories and decides which serve on a host that speaks `host`.
@@ -100,29 +101,90 @@ pub fn is_library_name(path: &Path) -> bool {
     path.file_name().is_some_and(|name| !hidden(name)) && path.extension().is_some_and(known)
 }
 
-fn discover_for(target: &Target, dirs: &[PathBuf], host: Interface) -> Discovery {
-    let mut found = Discovery::default();
-    let mut candidates = Vec::new();
+/// The libraries in each of these directories, sorted by file name; the rules are those of [`discover()`]. A directory that
+/// was named before, perhaps by another path, holds none the second time.
+///
+/// # Errors
+/// For each directory by itself, if it cannot be listed.
+#[must_use]
+pub fn list_libraries(dirs: &[PathBuf]) -> Vec<Result<Vec<PathBuf>, UnreadableDir>> {
     let mut seen = HashSet::new();
-    for dir in dirs {
+    let mut list_once = |dir: &PathBuf| {
         if fs::canonicalize(dir).is_ok_and(|real| !seen.insert(real)) {
-            continue;
+            return Ok(Vec::new());
         }
-        let files = list(dir).unwrap_or_else(|error| {
-            let path = dir.clone();
-            found.unreadable_dirs.push(UnreadableDir { path, error });
-            Vec::new()
-        });
-        for path in files {
-            match inspect_file(target, &path, host) {
-                Ok(inspected) => candidates.push(Candidate { path, inspected }),
-                Err(error) => found.rejected.push(Rejected { path, error }),
+        list(dir).map_err(|error| UnreadableDir {
+            path: dir.clone(),
+            error: Arc::new(error),
+        })
+    };
+    dirs.iter().map(&mut list_once).collect()
+}
+
+/// Inspects one file for a host that speaks `host`.
+///
+/// # Errors
+/// If it cannot be loaded.
+pub fn inspect_candidate(path: &Path, host: Interface) -> Result<Candidate, Rejected> {
+    inspect_candidate_for(&Target::host(), path, host)
+}
+
+impl Discovery {
+    /// Decides which of these candidates serve. They come in the order of directories, and in one directory in that of file
+    /// names.
+    #[must_use]
+    pub fn of(
+        candidates: Vec<Candidate>,
+        mut rejected: Vec<Rejected>,
+        unreadable_dirs: Vec<UnreadableDir>,
+    ) -> Self {
+        rejected.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut found = Self {
+            rejected,
+            unreadable_dirs,
+            ..Self::default()
+        };
+        resolve(candidates, &mut found);
+        found
+    }
+}
+
+impl Rejected {
+    /// Whether nothing is there: the file is gone, or is a link to nothing.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(
+            self.error.fault,
+            Fault::Missing | Fault::DanglingLink { .. }
+        )
+    }
+
+    /// Whether it could not be read, for a reason that may pass without a change of the file.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        matches!(
+            self.error.fault,
+            Fault::Permission(_) | Fault::Unreadable(_)
+        )
+    }
+}
+
+fn discover_for(target: &Target, dirs: &[PathBuf], host: Interface) -> Discovery {
+    let (mut candidates, mut rejected, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for listed in list_libraries(dirs) {
+        match listed {
+            Ok(files) => {
+                for path in files {
+                    match inspect_candidate_for(target, &path, host) {
+                        Ok(candidate) => candidates.push(candidate),
+                        Err(bad) => rejected.push(bad),
+                    }
+                }
             }
+            Err(dir) => unreadable.push(dir),
         }
     }
-    found.rejected.sort_by(|a, b| a.path.cmp(&b.path));
-    resolve(candidates, &mut found);
-    found
+    Discovery::of(candidates, rejected, unreadable)
 }
 
 /// The libraries in a directory, sorted by file name.
@@ -136,6 +198,21 @@ fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+fn inspect_candidate_for(
+    target: &Target,
+    path: &Path,
+    host: Interface,
+) -> Result<Candidate, Rejected> {
+    let path = path.to_owned();
+    match inspect_file(target, &path, host) {
+        Ok(inspected) => Ok(Candidate { path, inspected }),
+        Err(error) => Err(Rejected {
+            path,
+            error: Arc::new(error),
+        }),
+    }
 }
 
 fn inspect_file(target: &Target, path: &Path, host: Interface) -> Result<Inspected, InspectError> {

@@ -40,7 +40,8 @@ mod waker;
 pub use closing::{End, Pin};
 pub use copies::{CopyError, CopyStore, PrivateCopy};
 pub use discover::{
-    Candidate, Discovery, Rejected, Shadowed, UnreadableDir, discover, is_library_name,
+    Candidate, Discovery, Rejected, Shadowed, UnreadableDir, discover, inspect_candidate,
+    is_library_name, list_libraries,
 };
 pub use inspect::{
     ContentHash, Fault, Format, Incomplete, InspectError, Inspected, MAX_FILE_LEN, MAX_RECORDS,

@@ -255,3 +255,50 @@ fn links_are_followed_and_dangling_ones_rejected() {
         "gone.so: is a link to nowhere.so, which does not exist; mend or remove the link"
     ));
 }
+
+#[test]
+fn what_was_found_can_be_put_together_again_from_its_files() {
+    let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    write(&second, "a.so", "echo", "1.0.0");
+    write(&first, "c.so", "echo", "1.0.0");
+    write(&first, "b.so", "ant", "0.9.0");
+    fs::write(second.path().join("text.so"), "hello").unwrap();
+    let dirs = [first.path(), second.path(), Path::new("gone")].map(Path::to_owned);
+    let (mut good, mut bad, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for listed in list_libraries(&dirs) {
+        match listed {
+            Ok(files) => {
+                files
+                    .iter()
+                    .for_each(|path| match inspect_candidate_for(&linux(), path, HOST) {
+                        Ok(candidate) => good.push(candidate),
+                        Err(rejected) => bad.push(rejected),
+                    })
+            }
+            Err(dir) => unreadable.push(dir),
+        }
+    }
+    let together = Discovery::of(good, bad, unreadable);
+    let found = discover_for(&linux(), &dirs, HOST);
+    assert_eq!(serving(&together), ["ant 0.9.0", "echo 1.0.0"]);
+    assert_eq!(format!("{together:?}"), format!("{found:?}"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_rejected_file_tells_whether_it_is_missing_or_could_not_be_read() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::os::unix::fs::symlink("nowhere.so", at("link.so")).unwrap();
+    // A link to itself cannot be read, whoever asks.
+    std::os::unix::fs::symlink("loop.so", at("loop.so")).unwrap();
+    fs::write(at("text.so"), "hello").unwrap();
+    let told = |name: &str| {
+        let rejected = inspect_candidate(&at(name), HOST).unwrap_err();
+        (rejected.is_missing(), rejected.is_unread())
+    };
+    assert_eq!(told("gone.so"), (true, false));
+    assert_eq!(told("link.so"), (true, false));
+    assert_eq!(told("loop.so"), (false, true));
+    assert_eq!(told("text.so"), (false, false));
+}
