@@ -31,6 +31,7 @@ mod panics;
 mod player;
 mod plugin_router;
 mod program;
+mod replacing;
 mod reports;
 mod restarts;
 mod runtime;

@@ -12,11 +12,10 @@ use crate::config::{Config, Loaded, Sources, StorageType};
 use crate::error::HostError;
 use crate::events::EventLog;
 use crate::failures::FailureLog;
-use crate::ground::Ground;
+use crate::ground::{Ground, Settings};
 use crate::host::{Host, Inner};
-use crate::lifecycle::{Driver, Uses, uses};
-use crate::metrics::Registry;
-use crate::policies::Policies;
+use crate::lifecycle::Driver;
+use crate::policies::{InCode, Policies};
 use crate::runtimes::Runtimes;
 
 impl HostBuilder {
@@ -28,7 +27,8 @@ impl HostBuilder {
     pub async fn build(self) -> Result<Host, HostError> {
         let Prepared {
             ground,
-            uses,
+            found,
+            linked,
             failures,
             agents,
             wants_storage,
@@ -40,22 +40,19 @@ impl HostBuilder {
         // Before the plugins: their `initialize` may route tasks.
         ground.router.start();
         let events = Arc::new(EventLog::default());
-        let driver = Driver::new(ground.clone(), Arc::clone(&events));
+        let driver = Driver::new(ground.clone(), Arc::clone(&events), linked);
         failures.set_driver(&driver);
-        let config = &ground.loaded.config.host;
-        let (drain_timeout, shutdown_timeout) = (config.drain_timeout, config.shutdown_timeout);
+        let shutdown_timeout = ground.loaded().config.host.shutdown_timeout;
         // From here on a build that is given up drops what it had started.
         let host = Host(Arc::new(Inner {
             ground,
             driver,
             events,
             failures,
-            libraries: uses.libraries,
-            drain_timeout,
             shutdown_timeout,
             shutdown: OnceLock::new(),
         }));
-        host.0.driver.add(uses.entries, uses.others);
+        host.0.driver.look(Some(found));
         host.0.driver.settled().await;
         Ok(host)
     }
@@ -76,26 +73,30 @@ impl HostBuilder {
             Some(handle) => Runtimes::shared(handle),
             None => Runtimes::start()?,
         };
-        let policies = Policies::new(&config, self.default_policy, self.policies, self.strategies);
+        let code = InCode {
+            default: self.default_policy,
+            routes: self.policies,
+            strategies: self.strategies,
+        };
+        let policies = Policies::new(&config, Arc::new(code));
         let failures = FailureLog::new(config.host.error_history);
         let router = policies
             .router_config(config.router.max_hops)
             .timers(runtimes.control().clone())
             .observer(failures.clone());
-        let ground = Ground {
-            copies: copies.map(Arc::new),
-            runtimes: Arc::new(runtimes),
-            router: Router::new(router),
-            storage: self
-                .storage
-                .unwrap_or_else(|| Storage::open(storage_config(&config))),
-            metrics: Arc::new(Registry::default()),
-            policies: Arc::new(policies),
+        let storage = self
+            .storage
+            .unwrap_or_else(|| Storage::open(storage_config(&config)));
+        let settings = Settings {
             loaded: Arc::new(loaded),
+            policies: Arc::new(policies),
         };
+        let copies = copies.map(Arc::new);
+        let ground = Ground::new(copies, runtimes, Router::new(router), storage, settings);
         let found = find(&ground, config.host.plugin_dirs.clone()).await;
         Ok(Prepared {
-            uses: uses(found, linked, &config.plugins),
+            found,
+            linked,
             ground,
             failures,
             agents: self.agents,
@@ -107,7 +108,8 @@ impl HostBuilder {
 /// A host that has not begun.
 pub(crate) struct Prepared {
     pub(crate) ground: Ground,
-    pub(crate) uses: Uses,
+    pub(crate) found: Discovery,
+    pub(crate) linked: Vec<Linked>,
     failures: Arc<FailureLog>,
     pub(crate) agents: Vec<(String, Arc<dyn Agent>)>,
     wants_storage: bool,
@@ -159,13 +161,7 @@ fn storage_config(config: &Config) -> StorageConfig {
 async fn find(ground: &Ground, dirs: Vec<PathBuf>) -> Discovery {
     let finding = move || discover(&dirs, agentsys_loader::INTERFACE);
     match ground.runtimes.workers().spawn_blocking(finding).await {
-        Ok(found) => {
-            found
-                .unreadable_dirs
-                .iter()
-                .for_each(|dir| tracing::warn!("{dir}"));
-            found
-        }
+        Ok(found) => found,
         Err(error) => {
             tracing::error!("the plugin directories could not be searched: {error}");
             Discovery::default()

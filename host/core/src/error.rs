@@ -53,6 +53,14 @@ pub enum HostError {
         /// Why not.
         reason: String,
     },
+    /// A plugin was not replaced; what served before serves on, where something did.
+    #[error("plugin {name} was not replaced: {reason}")]
+    NotReplaced {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// The state directory cannot be used.
     #[error("the state directory cannot be used: {0}")]
     StateDir(#[from] CopyError),
@@ -64,6 +72,15 @@ pub enum HostError {
         /// Why not.
         source: io::Error,
     },
+}
+
+impl HostError {
+    pub(crate) fn no_such_plugin<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Self {
+        Self::NoSuchPlugin {
+            name: name.to_owned(),
+            hint: did_you_mean(name, names),
+        }
+    }
 }
 
 /// A plugin does not run.
@@ -110,6 +127,25 @@ pub enum PluginError {
     /// `cleanup` took too long.
     #[error("`cleanup` did not finish within {0:?}")]
     CleanupTimeout(Duration),
+    /// `save_state` or `restore_state` failed or panicked.
+    #[error("`{step}` failed: {}", chain(failure))]
+    HandOver {
+        /// Which of both.
+        step: &'static str,
+        /// What it failed with.
+        failure: Failure,
+    },
+    /// `save_state` or `restore_state` took too long.
+    #[error(
+        "`{step}` did not finish in time: `cleanup_timeout` bounds the saving, `initialize_timeout` the restoring"
+    )]
+    HandOverTimeout {
+        /// Which of both.
+        step: &'static str,
+    },
+    /// Tasks of what served cannot be ended, so it cannot be stopped or hand its state over.
+    #[error("{0} task(s) of what serves do not end, since their handlers do not return")]
+    Stuck(usize),
     /// A route's name cannot be one.
     #[error(transparent)]
     Route(#[from] agentsys_router::RouterError),

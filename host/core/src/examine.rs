@@ -9,7 +9,7 @@ use crate::building::Prepared;
 use crate::config::{ConfigProblem, Loaded, PluginSchema};
 use crate::error::{HostError, PluginError, did_you_mean};
 use crate::ground::Ground;
-use crate::lifecycle::{CLOSE_GRACE, Entry, Origin, Uses, unmet};
+use crate::lifecycle::{CLOSE_GRACE, Entry, Origin, Uses, unmet, uses};
 use crate::opening;
 use crate::options::PluginOptions;
 use crate::runtimes::within;
@@ -36,14 +36,15 @@ impl HostBuilder {
     pub async fn examine(self) -> Result<Examination, HostError> {
         let Prepared {
             ground,
-            uses,
+            found,
+            linked,
             agents,
             ..
         } = self.prepare().await?;
+        let loaded = ground.loaded();
         let Uses {
             entries, others, ..
-        } = uses;
-        let loaded = Arc::clone(&ground.loaded);
+        } = uses(found, linked, &loaded.config.plugins);
         let (mut problems, mut plugins) = (Vec::new(), Vec::new());
         let rejected = others.into_iter().filter(|other| other.version.is_none());
         problems.extend(rejected.filter_map(|other| Some(loaded.problem(&[], &other.reason?))));
@@ -103,7 +104,7 @@ async fn examine(ground: &Ground, entry: &Entry) -> (PluginSchema, Vec<ConfigPro
     let name = &entry.name;
     let mut schema = PluginSchema::new(name.to_string());
     schema.library = entry.options.library.clone();
-    let at_plugin = |reason: &str| vec![ground.loaded.problem(&["plugins", name], reason)];
+    let at_plugin = |reason: &str| vec![ground.loaded().problem(&["plugins", name], reason)];
     let source = match &entry.origin {
         // Nothing of it would run, so nothing of it does here.
         _ if !entry.options.enabled => return (schema, Vec::new()),
@@ -139,6 +140,6 @@ async fn check(
 ) -> Result<Vec<ConfigProblem>, PluginError> {
     let options: &PluginOptions = &entry.options;
     let issues = serving::config_issues(ground, generation, options).await?;
-    let place = |issue| crate::error::config_problem(&ground.loaded, &entry.name, issue);
+    let place = |issue| crate::error::config_problem(&ground.loaded(), &entry.name, issue);
     Ok(issues.iter().map(place).collect())
 }

@@ -1,10 +1,12 @@
 //! What all plugins of a host stand on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agentsys_loader::CopyStore;
 use agentsys_router::Router;
 use agentsys_storage::Storage;
+use arc_swap::ArcSwap;
 
 use crate::config::Loaded;
 use crate::metrics::Registry;
@@ -20,7 +22,50 @@ pub(crate) struct Ground {
     pub(crate) router: Router,
     pub(crate) storage: Storage,
     pub(crate) metrics: Arc<Registry>,
-    pub(crate) policies: Arc<Policies>,
-    /// The config, with where each value came from.
+    settings: Arc<ArcSwap<Settings>>,
+}
+
+/// What the config says: exchanged as a whole when that changes.
+pub(crate) struct Settings {
+    /// With where each value came from.
     pub(crate) loaded: Arc<Loaded>,
+    pub(crate) policies: Arc<Policies>,
+}
+
+impl Ground {
+    pub(crate) fn new(
+        copies: Option<Arc<CopyStore>>,
+        runtimes: Runtimes,
+        router: Router,
+        storage: Storage,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            copies,
+            runtimes: Arc::new(runtimes),
+            router,
+            storage,
+            metrics: Arc::default(),
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+        }
+    }
+
+    /// The config.
+    pub(crate) fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.settings.load().loaded)
+    }
+
+    /// Which policy holds for a route.
+    pub(crate) fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.settings.load().policies)
+    }
+
+    /// How long the tasks of what is replaced or removed may take to finish.
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        self.settings.load().loaded.config.host.drain_timeout
+    }
+
+    pub(crate) fn exchange_settings(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
 }

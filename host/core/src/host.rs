@@ -1,6 +1,5 @@
 //! The host as its embedder holds it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -12,13 +11,12 @@ use tokio::sync::watch;
 
 use crate::builder::HostBuilder;
 use crate::config::Loaded;
-use crate::error::{HostError, did_you_mean};
+use crate::error::HostError;
 use crate::events::{EventLog, Events};
 use crate::failures::{FailedTask, FailureLog};
 use crate::ground::Ground;
-use crate::lifecycle::Driver;
+use crate::lifecycle::{By, Driver};
 use crate::metrics::PluginMetrics;
-use crate::opening::Source;
 use crate::plugin::Plugin;
 use crate::runtimes::{after, within};
 use crate::status::{PluginStatus, RouteStatus};
@@ -33,9 +31,6 @@ pub(crate) struct Inner {
     pub(crate) driver: Arc<Driver>,
     pub(crate) events: Arc<EventLog>,
     pub(crate) failures: Arc<FailureLog>,
-    /// What plugins can be made of, by the name that each library gives itself.
-    pub(crate) libraries: BTreeMap<String, Source>,
-    pub(crate) drain_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     /// How the one shutdown goes, once somebody asked for it.
     pub(crate) shutdown: OnceLock<watch::Receiver<Option<Shutdown>>>,
@@ -62,11 +57,46 @@ impl Host {
         if self.0.driver.has(name) {
             return Ok(Plugin::new(self, name));
         }
-        let names = self.0.driver.names();
-        Err(HostError::NoSuchPlugin {
-            name: name.to_owned(),
-            hint: did_you_mean(name, names.iter().map(String::as_str)),
-        })
+        Err(self.0.driver.no_such(name))
+    }
+
+    /// Makes a new generation of a plugin of what its file holds now, also where that has not changed, and has it take the place of what serves, under traffic. One
+    /// that failed is started again. Gives the new generation's number.
+    ///
+    /// # Errors
+    /// Where there is no such plugin, or it was not replaced: what served before then serves on.
+    pub async fn reload(&self, name: &str) -> Result<u64, HostError> {
+        self.here(self.0.driver.reload(name, By::Newest)).await
+    }
+
+    /// As [`reload`](Self::reload), of what the generation before was made of: as many as the config's `keep_previous` are kept.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload), and where nothing is kept.
+    pub async fn reload_previous(&self, name: &str) -> Result<u64, HostError> {
+        self.here(self.0.driver.reload(name, By::Previous)).await
+    }
+
+    /// Starts a plugin that is disabled, until the host ends or its config changes.
+    ///
+    /// # Errors
+    /// Where there is no such plugin, or it does not start.
+    pub async fn enable(&self, name: &str) -> Result<(), HostError> {
+        self.here(self.0.driver.enable(name)).await
+    }
+
+    /// Stops a plugin, and keeps it from being started until it is enabled. Its tasks may finish within the config's `drain_timeout`.
+    ///
+    /// # Errors
+    /// Where there is no such plugin.
+    pub async fn disable(&self, name: &str) -> Result<(), HostError> {
+        self.here(self.0.driver.disable(name, "it was disabled by request"))
+            .await
+    }
+
+    /// Waits for work of the host's. Meanwhile the caller's own thread lets go of what it has of libraries that are to be unmapped.
+    async fn here<F: Future>(&self, work: F) -> F::Output {
+        self.0.ground.runtimes.come_by().while_waiting(work).await
     }
 
     /// What became of each plugin, by name.
@@ -118,8 +148,8 @@ impl Host {
 
     /// The config, with where each value came from.
     #[must_use]
-    pub fn config(&self) -> &Loaded {
-        &self.0.ground.loaded
+    pub fn config(&self) -> Arc<Loaded> {
+        self.0.ground.loaded()
     }
 
     /// The runtime on which no plugin code runs: for what must answer also when a plugin never returns.
@@ -234,7 +264,7 @@ impl Inner {
     async fn stop(&self) -> Shutdown {
         let end = after(self.shutdown_timeout);
         // What drains must leave time to clean up.
-        let drain = self.drain_timeout.min(self.shutdown_timeout / 2);
+        let drain = self.ground.drain_timeout().min(self.shutdown_timeout / 2);
         let cut_off = self.ground.router.stop(drain).await;
         if cut_off > 0 {
             tracing::warn!("{cut_off} task(s) did not end within {drain:?} and were cut off");

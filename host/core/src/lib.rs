@@ -44,6 +44,7 @@ mod examine;
 mod failures;
 mod finish;
 mod ground;
+mod history;
 mod host;
 mod lifecycle;
 mod metrics;
@@ -51,6 +52,7 @@ mod opening;
 mod options;
 mod plugin;
 mod policies;
+mod reconfiguring;
 mod roster;
 mod runtimes;
 mod scope;
@@ -60,7 +62,7 @@ mod slot;
 mod status;
 mod task;
 
-pub use agentsys_loader::{InspectError, Inspected, Linked, LinkedPlugin, inspect};
+pub use agentsys_loader::{InspectError, Inspected, Linked, LinkedPlugin, inspect, pass_by};
 pub use agentsys_router::{
     Agent, AgentId, AgentInfo, Candidate, ContentType, ErrorKind, Payload, Reply, RoutePolicy,
     Router, RouterError, RoutingStrategy, Strategy, Task, TaskError, TaskOptions, agent_fn,
@@ -73,9 +75,10 @@ pub use error::{HostError, PluginError};
 pub use events::{Events, PluginEvent};
 pub use examine::Examination;
 pub use failures::FailedTask;
+pub use history::{GenerationRecord, Step};
 pub use host::{Host, Shutdown};
 pub use lifecycle::PluginState;
 pub use metrics::{CallMetrics, Metric, PluginMetrics, Summary};
 pub use options::PluginOptions;
 pub use plugin::Plugin;
-pub use status::{AgentStatus, PluginStatus, RouteStatus};
+pub use status::{AgentStatus, PluginStatus, RetiredStatus, RouteStatus};

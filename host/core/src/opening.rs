@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentsys_loader::{
-    Candidate, CopyStore, End, Generation, Linked, Metadata, RouteRecord, Source as FileSource,
-    read_and_inspect,
+    Candidate, ContentHash, CopyStore, End, Generation, Inspected, Linked, Metadata, PrivateCopy,
+    Source as FileSource, read_and_inspect,
 };
 use tokio::sync::watch;
 
@@ -19,20 +19,43 @@ use crate::services::PluginServices;
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     File(Candidate),
+    /// What a file held before: from the copy that was kept of it.
+    Kept(Content),
     Linked(Linked),
+}
+
+/// What one file held when a generation was opened from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    /// The operator's file.
+    pub(crate) path: PathBuf,
+    pub(crate) inspected: Inspected,
+    /// The private copy: it is there as long as somebody keeps this.
+    copy: Arc<PrivateCopy>,
 }
 
 impl Source {
     pub(crate) fn metadata(&self) -> &Metadata {
         match self {
             Self::File(candidate) => &candidate.inspected.metadata,
+            Self::Kept(content) => &content.inspected.metadata,
             Self::Linked(linked) => linked.metadata(),
+        }
+    }
+
+    /// The hash of its content; none for what is linked.
+    pub(crate) fn content_hash(&self) -> Option<ContentHash> {
+        match self {
+            Self::File(candidate) => Some(candidate.inspected.content_hash),
+            Self::Kept(content) => Some(content.inspected.content_hash),
+            Self::Linked(_) => None,
         }
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(candidate) => Some(&candidate.path),
+            Self::Kept(content) => Some(&content.path),
             Self::Linked(_) => None,
         }
     }
@@ -41,9 +64,13 @@ impl Source {
 /// An open generation, before it has instances.
 pub(crate) struct Opened {
     pub(crate) generation: Arc<Generation>,
-    pub(crate) routes: Vec<RouteRecord>,
+    /// What it was opened from; none for a linked plugin.
+    pub(crate) content: Option<Content>,
+    pub(crate) metadata: Metadata,
     /// Whether the plugin has a `process` of its own.
     pub(crate) has_process: bool,
+    /// Whether its instances have a state to hand over.
+    pub(crate) hands_over: bool,
     pub(crate) services: Arc<PluginServices>,
     /// Tells how the generation ended, once it does.
     pub(crate) end: watch::Receiver<Option<End>>,
@@ -73,16 +100,21 @@ pub(crate) async fn open(
             .map_or_else(|| PathBuf::from(&**name), Path::to_owned),
         within: limit,
     })?;
-    let (generation, metadata) =
+    let (generation, metadata, content) =
         opened.map_err(|error| PluginError::Internal(error.to_string()))??;
-    Ok(Opened {
-        generation: Arc::new(generation),
-        has_process: metadata
+    let has = |capability: &str| {
+        metadata
             .plugin
             .capabilities
             .iter()
-            .any(|it| it == "process"),
-        routes: metadata.routes,
+            .any(|it| it == capability)
+    };
+    Ok(Opened {
+        generation: Arc::new(generation),
+        content,
+        has_process: has("process"),
+        hands_over: has("state"),
+        metadata,
         services,
         end,
     })
@@ -95,20 +127,25 @@ fn open_source(
     number: u64,
     services: Arc<PluginServices>,
     on_end: watch::Sender<Option<End>>,
-) -> Result<(Generation, Metadata), PluginError> {
+) -> Result<(Generation, Metadata, Option<Content>), PluginError> {
     let on_end = move |end| drop(on_end.send_replace(Some(end)));
-    let candidate = match source {
-        Source::File(candidate) => candidate,
+    // Read again, and copied from these very bytes: what is opened is what was inspected.
+    let (path, before, (inspected, bytes)) = match source {
+        Source::File(candidate) => {
+            let path = &candidate.path;
+            (path, &candidate.inspected, read_and_inspect(path)?)
+        }
+        Source::Kept(content) => {
+            let copy = read_and_inspect(content.copy.path())?;
+            (&content.path, &content.inspected, copy)
+        }
         Source::Linked(linked) => {
             let generation = Generation::link(linked, plugin, number, services, on_end)?;
-            return Ok((generation, linked.metadata().clone()));
+            return Ok((generation, linked.metadata().clone(), None));
         }
     };
-    let path = &candidate.path;
-    // Read again, and copied from these very bytes: what is opened is what was inspected.
-    let (inspected, bytes) = read_and_inspect(path)?;
     let (before, now) = (
-        &candidate.inspected.metadata.plugin.name,
+        &before.metadata.plugin.name,
         &inspected.metadata.plugin.name,
     );
     if before != now {
@@ -120,14 +157,20 @@ fn open_source(
     }
     let copies =
         copies.ok_or_else(|| PluginError::Internal("there is no state directory".to_owned()))?;
-    let copy = copies.copy(&bytes, &inspected.content_hash)?;
+    let copy = Arc::new(copies.copy(&bytes, &inspected.content_hash)?);
     let source = FileSource {
         path,
         inspected: &inspected,
-        copy: Arc::new(copy),
+        copy: Arc::clone(&copy),
         plugin,
         number,
     };
     let generation = Generation::open(source, services, on_end)?;
-    Ok((generation, inspected.metadata))
+    let metadata = inspected.metadata.clone();
+    let content = Content {
+        path: path.clone(),
+        inspected,
+        copy,
+    };
+    Ok((generation, metadata, Some(content)))
 }

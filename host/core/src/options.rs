@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use crate::config::PluginSection as PluginOptions;
-use crate::config::{LONGEST, Restart};
+use crate::config::{LONGEST, Reload, Restart};
 
 impl PluginOptions {
     /// Sets [`config`](Self::config). What is no JSON object is taken as an empty one.
@@ -78,6 +78,13 @@ impl PluginOptions {
     #[must_use]
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = Some(threads.max(1));
+        self
+    }
+
+    /// Sets [`reload`](Self::reload).
+    #[must_use]
+    pub fn reload(mut self, reload: Reload) -> Self {
+        self.reload = reload;
         self
     }
 

@@ -8,13 +8,21 @@ use agentsys_router::{RoutePolicy, RouterConfig, RoutingStrategy, Strategy};
 use crate::config::{Config, RouteSection};
 use crate::options::PluginOptions;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Policies {
     default: RoutePolicy,
     sections: BTreeMap<String, RouteSection>,
-    /// Set by the embedder's program, as a whole.
-    set: HashMap<String, RoutePolicy>,
-    strategies: Strategies,
+    /// What the embedder's program set, whatever the config says.
+    code: Arc<InCode>,
+}
+
+/// What the embedder's program set.
+#[derive(Debug, Default)]
+pub(crate) struct InCode {
+    pub(crate) default: Option<RoutePolicy>,
+    /// The policies of routes, each as a whole.
+    pub(crate) routes: HashMap<String, RoutePolicy>,
+    pub(crate) strategies: Strategies,
 }
 
 /// The strategies that a config may name.
@@ -48,26 +56,40 @@ impl std::fmt::Debug for Strategies {
 }
 
 impl Policies {
-    pub(crate) fn new(
-        config: &Config,
-        default: Option<RoutePolicy>,
-        set: HashMap<String, RoutePolicy>,
-        strategies: Strategies,
-    ) -> Self {
+    pub(crate) fn new(config: &Config, code: Arc<InCode>) -> Self {
         let router = &config.router;
         let from_config = || {
             RoutePolicy::default()
                 .timeout(router.timeout)
                 .max_concurrent(router.max_concurrent)
                 .retry_count(router.retry_count)
-                .strategy(strategies.named(&router.strategy))
+                .strategy(code.strategies.named(&router.strategy))
         };
         Self {
-            default: default.unwrap_or_else(from_config),
+            default: code.default.clone().unwrap_or_else(from_config),
             sections: router.routes.clone(),
-            set,
-            strategies,
+            code,
         }
+    }
+
+    /// The same of another config.
+    pub(crate) fn of_config(&self, config: &Config) -> Self {
+        Self::new(config, Arc::clone(&self.code))
+    }
+
+    /// The names of the embedder's strategies.
+    pub(crate) fn strategies(&self) -> Vec<String> {
+        self.code.strategies.names()
+    }
+
+    /// The policy of routes that nobody says anything of.
+    pub(crate) fn default(&self) -> &RoutePolicy {
+        &self.default
+    }
+
+    /// The routes of which somebody says something.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &String> {
+        self.sections.keys().chain(self.code.routes.keys())
     }
 
     /// What the router begins with: plugins come later.
@@ -75,15 +97,14 @@ impl Policies {
         let config = RouterConfig::default()
             .default_policy(self.default.clone())
             .max_hops(max_hops);
-        let named = self.sections.keys().chain(self.set.keys());
-        named.fold(config, |config, route| {
+        self.named().fold(config, |config, route| {
             config.route(route, self.of(route, &PluginOptions::default()))
         })
     }
 
     /// The policy of a route that a plugin of these options serves.
     pub(crate) fn of(&self, route: &str, plugin: &PluginOptions) -> RoutePolicy {
-        if let Some(set) = self.set.get(route) {
+        if let Some(set) = self.code.routes.get(route) {
             return set.clone();
         }
         let mut policy = self.default.clone();
@@ -99,7 +120,7 @@ impl Policies {
             policy = policy.max_concurrent(most);
         }
         if let Some(name) = &section.strategy {
-            policy = policy.strategy(self.strategies.named(name));
+            policy = policy.strategy(self.code.strategies.named(name));
         }
         policy
     }
@@ -123,7 +144,11 @@ mod tests {
         };
         config.router.routes.insert("a".to_owned(), section);
         let set = HashMap::from([("set".to_owned(), RoutePolicy::default())]);
-        let policies = Policies::new(&config, None, set, Strategies::default());
+        let code = InCode {
+            routes: set,
+            ..InCode::default()
+        };
+        let policies = Policies::new(&config, Arc::new(code));
 
         let plugin = PluginOptions::default()
             .timeout(Duration::from_secs(2))

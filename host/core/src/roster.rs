@@ -29,6 +29,7 @@ impl Serving {
         let mut handlers = Vec::new();
         for (number, described) in (0..).zip(&self.generation.description().handlers) {
             let record = opened
+                .metadata
                 .routes
                 .iter()
                 .find(|record| record.name == described.route);

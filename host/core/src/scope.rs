@@ -78,13 +78,15 @@ impl Host {
         agentsys_loader::check_name("plugin", name)
             .map_err(|error| not_running(error.to_string()))?;
         let library = options.library.as_deref().unwrap_or(name);
-        let origin = origin(name, library, &self.0.libraries);
+        let origin = origin(name, library, &self.0.driver.libraries());
         if let Origin::Missing(reason) = &origin
             && !self.0.driver.has(name)
         {
             return Err(not_running(reason.clone()));
         }
-        self.0.driver.add_one(Entry::new(name, options, origin))?;
+        let mut entry = Entry::new(name, options, origin);
+        entry.scoped = true;
+        self.0.driver.add_one(entry)?;
         Ok(Plugin::new(self, name))
     }
 
@@ -92,7 +94,7 @@ impl Host {
     fn remove_later(&self, name: &str) -> tokio::task::JoinHandle<()> {
         let (host, name) = (self.clone(), name.to_owned());
         self.control().spawn(async move {
-            host.0.driver.remove(&name, host.0.drain_timeout).await;
+            host.0.driver.remove(&name).await;
         })
     }
 

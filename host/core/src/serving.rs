@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use agentsys_loader::{ConfigIssue, Failure, Generation, Instance, LeaseKind, failure_kind};
+use agentsys_loader::{ConfigIssue, Failure, Generation, Instance, failure_kind};
 use agentsys_router::AgentId;
 use bytes::Bytes;
 
@@ -34,62 +34,16 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Makes all instances and initializes them. What fails leaves none behind.
+    /// Makes all instances and initializes them, or only as many places, to be filled at the first calls. What fails leaves none behind.
     pub(crate) async fn start(
         name: &Arc<str>,
         opened: &Opened,
         options: &PluginOptions,
         ground: &Ground,
         driver: Weak<Driver>,
+        lazily: bool,
     ) -> Result<Arc<Self>, PluginError> {
-        let mut serving = Self::empty(name, opened, options, ground, driver);
-        serving.check_config().await?;
-        let mut instances = Vec::new();
-        for _ in 0..options.instances.max(1) {
-            match serving.instance().await {
-                Ok(instance) => {
-                    serving
-                        .slots
-                        .push(Arc::new(Slot::new(Arc::clone(&instance))));
-                    instances.push(instance);
-                }
-                Err(error) => {
-                    drop(instances);
-                    serving.stop(options.cleanup_timeout).await;
-                    return Err(error);
-                }
-            }
-        }
-        let serving = Arc::new(serving);
-        for (slot, instance) in serving.slots.iter().zip(instances) {
-            serving.services.added().serve(&instance, slot, &serving);
-        }
-        Ok(serving)
-    }
-
-    /// As many places to be filled at the first calls.
-    pub(crate) async fn start_lazily(
-        name: &Arc<str>,
-        opened: &Opened,
-        options: &PluginOptions,
-        ground: &Ground,
-        driver: Weak<Driver>,
-    ) -> Result<Arc<Self>, PluginError> {
-        let mut serving = Self::empty(name, opened, options, ground, driver);
-        serving.check_config().await?;
-        let places = (0..options.instances.max(1)).map(|_| Arc::new(Slot::lazy()));
-        serving.slots.extend(places);
-        Ok(Arc::new(serving))
-    }
-
-    fn empty(
-        name: &Arc<str>,
-        opened: &Opened,
-        options: &PluginOptions,
-        ground: &Ground,
-        driver: Weak<Driver>,
-    ) -> Self {
-        Self {
+        let mut serving = Self {
             name: Arc::clone(name),
             generation: Arc::clone(&opened.generation),
             services: Arc::clone(&opened.services),
@@ -98,7 +52,40 @@ impl Serving {
             ground: ground.clone(),
             driver,
             policed: Mutex::default(),
+        };
+        serving.check_config().await?;
+        for _ in 0..options.instances.max(1) {
+            let slot = if lazily {
+                Slot::lazy()
+            } else {
+                match serving.instance().await {
+                    Ok(instance) => Slot::new(instance),
+                    Err(error) => {
+                        serving.stop(options.cleanup_timeout).await;
+                        return Err(error);
+                    }
+                }
+            };
+            serving.slots.push(Arc::new(slot));
         }
+        Ok(Arc::new(serving))
+    }
+
+    /// Has the routes serve that its instances added so far, as those that they add later will.
+    pub(crate) fn serve_added(self: &Arc<Self>) {
+        for slot in &self.slots {
+            if let Some(instance) = slot.get_full() {
+                self.services.added().serve(&instance, slot, self);
+            }
+        }
+    }
+
+    /// The instances that can be called now.
+    pub(crate) fn instances(&self) -> Vec<Arc<Instance>> {
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.get_full())
+            .collect()
     }
 
     async fn check_config(&self) -> Result<(), PluginError> {
@@ -107,7 +94,7 @@ impl Serving {
             return Ok(());
         }
         Err(PluginError::config(
-            &self.ground.loaded,
+            &self.ground.loaded(),
             &self.name,
             &issues,
         ))
@@ -287,21 +274,11 @@ impl Serving {
         self.services.added().agents()
     }
 
-    /// What still keeps the generation open, for a log.
-    pub(crate) fn outstanding(&self) -> String {
-        let kinds = self.generation.outstanding();
-        let others = kinds.iter().filter(|(kind, _)| *kind != LeaseKind::Host);
-        others
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
     /// The plugin's options are defaults for its routes.
     pub(crate) fn set_policy(&self, route: &str) {
         let options = &self.options;
         if options.timeout.is_some() || options.retry_count.is_some() {
-            let policy = self.ground.policies.of(route, options);
+            let policy = self.ground.policies().of(route, options);
             self.ground.router.set_policy(route, policy);
             self.lock_policed().insert(route.to_owned());
         }
@@ -312,7 +289,7 @@ impl Serving {
         let router = &self.ground.router;
         let routes = std::mem::take(&mut *self.lock_policed());
         for route in routes.iter().filter(|route| router.policy(route).is_none()) {
-            let policy = self.ground.policies.of(route, &PluginOptions::default());
+            let policy = self.ground.policies().of(route, &PluginOptions::default());
             router.set_policy(route, policy);
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::history::GenerationRecord;
 use crate::lifecycle::PluginState;
 
 /// What became of one plugin, or of one file that is none.
@@ -21,6 +22,8 @@ pub struct PluginStatus {
     pub library: Option<String>,
     /// The number of the generation that serves; none if none ever did.
     pub generation: Option<u64>,
+    /// The hash of what serves, in hexadecimal; none for a plugin that is linked into the program, or does not serve.
+    pub content_hash: Option<String>,
     /// Its file; none for a plugin that is linked into the program, or whose file was not found.
     pub path: Option<PathBuf>,
     /// Why it stands there, in one line, unless it runs.
@@ -31,6 +34,24 @@ pub struct PluginStatus {
     pub failures: u32,
     /// Whether it is initialized only by its first call.
     pub lazy: bool,
+    /// Why what serves is not the newest that there is, in one line.
+    pub held_back: Option<String>,
+    /// Its generations, the latest first.
+    pub history: Vec<GenerationRecord>,
+    /// Its earlier generations that have not ended yet.
+    pub retired: Vec<RetiredStatus>,
+}
+
+/// A generation that serves no more, and is still in memory.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RetiredStatus {
+    /// Its number.
+    pub number: u64,
+    /// The version of its library.
+    pub version: String,
+    /// What keeps it in memory, if that is why it is still there; none while it drains, cleans up and is closed.
+    pub pinned: Option<String>,
 }
 
 impl PluginStatus {

@@ -148,6 +148,10 @@ impl Registry {
         drop(old);
     }
 
+    pub(crate) fn set_default_policy(&self, policy: RoutePolicy) {
+        self.edit().default_policy = policy;
+    }
+
     pub(crate) fn default_policy(&self) -> RoutePolicy {
         self.edit().default_policy.clone()
     }

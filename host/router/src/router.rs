@@ -236,6 +236,11 @@ impl Router {
         table.get(route).map(|route| route.policy.clone())
     }
 
+    /// Gives routes that have none of their own another policy: those that are made from now on.
+    pub fn set_default_policy(&self, policy: RoutePolicy) {
+        self.shared.registry.set_default_policy(policy);
+    }
+
     /// The policy of routes that have none of their own.
     pub fn default_policy(&self) -> RoutePolicy {
         self.shared.registry.default_policy()

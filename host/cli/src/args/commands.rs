@@ -20,6 +20,9 @@ pub(crate) struct Run {
     /// How long ending may take in all after a signal, in seconds, in place of `host.shutdown_timeout` [default: 30].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) shutdown_timeout: Option<Duration>,
+    /// Takes the plugin directories and the configuration as they are at the start, whatever happens to them later.
+    #[arg(long)]
+    pub(crate) no_watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +68,28 @@ pub(crate) struct Report {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: State,
+}
+
+/// What is changed of one plugin.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// The plugin's name.
+    #[arg(value_name = "NAME")]
+    pub(crate) plugin: String,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// Brings back what it was made of before, from the copy that the host keeps (`host.keep_previous`).
+    #[arg(long)]
+    pub(crate) to_previous: bool,
+    #[command(flatten)]
+    pub(crate) change: Change,
 }
 
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ mod values;
 use clap::{Parser, Subcommand};
 
 pub(crate) use commands::{
-    Call, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, Report, Run, Schema, Settings,
-    Show, State,
+    Call, Change, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, Reload, Report, Run,
+    Schema, Settings, Show, State,
 };
 pub(crate) use values::{LogFormat, LogLevel};
 
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Prints one line on standard output once it serves: `ready: N plugins, M routes`. On SIGINT or SIGTERM it lets tasks finish,
 cleans the plugins up in reverse order and exits with 0, within --shutdown-timeout whatever a plugin does.
+
+While it runs, a file that is dropped into a plugin directory starts serving, one that is replaced is replaced under traffic, one that is
+removed is stopped; and a change of the configuration's file re-initializes the plugins whose part changed.
 
 Examples:
   agentsys run                                              as agentsys.toml says
@@ -121,6 +124,39 @@ Examples:
   agentsys events
   agentsys events --plugin echo --json")]
     Events(Events),
+    /// Shows the generations of a plugin: what each was, how long its steps took, why and how it ended.
+    #[command(after_help = "\
+A generation that ended is `unloaded`, when its library was seen to be out of memory, or `pinned` with the reason.
+
+Examples:
+  agentsys history echo
+  agentsys history echo --json | jq '.[0].steps'")]
+    History(Change),
+    /// Replaces a plugin of the running host under traffic, by what its file holds now.
+    #[command(after_help = "\
+The new generation serves before the old one stops; what fails leaves the old one serving. A plugin that failed is started again. A
+host that watches its folders does this by itself when a file changes.
+
+Examples:
+  agentsys reload echo
+  agentsys reload echo --to-previous               back to the build before
+
+Exit codes: 0 it was replaced, 1 it was not, 2 wrong usage, 3 no host running.")]
+    Reload(Reload),
+    /// Starts a plugin of the running host that is disabled.
+    #[command(after_help = "\
+Holds until the host ends or the plugin's part of the configuration changes.
+
+Example:
+  agentsys enable echo")]
+    Enable(Change),
+    /// Stops a plugin of the running host, and keeps it from being started.
+    #[command(after_help = "\
+Tasks under way may finish within host.drain_timeout. Holds until the host ends or the plugin's part of the configuration changes.
+
+Example:
+  agentsys disable echo")]
+    Disable(Change),
     /// Checks, shows and describes the configuration.
     #[command(
         subcommand,

@@ -26,14 +26,23 @@ pub(super) async fn ask(
     exchange(&mut client, request, body).await
 }
 
+/// One request, for a command that needs a running host.
+pub(super) async fn ask_running(
+    state_dir: &Path,
+    request: Request,
+    body: Bytes,
+) -> Result<(Response, Bytes), Failure> {
+    let mut client = ControlClient::connect(state_dir).await?;
+    exchange(&mut client, request, body).await
+}
+
 /// What the running host tells of itself, as JSON.
 pub(super) async fn report(
     settings: &Settings,
     state: &State,
     request: Request,
 ) -> Result<Value, Failure> {
-    let mut client = ControlClient::connect(&settings.state_dir(state)?).await?;
-    match exchange(&mut client, request, Bytes::new()).await? {
+    match ask_running(&settings.state_dir(state)?, request, Bytes::new()).await? {
         (Response::Report, body) => serde_json::from_slice(&body)
             .map_err(|error| Failure::new(format!("the host's answer cannot be read: {error}"))),
         (other, _) => Err(unexpected(&other)),

@@ -12,6 +12,7 @@ use crate::exit::Failure;
 use crate::table::Table;
 
 use super::json::{rows, text};
+use super::status::pins;
 use super::{ask, own_host, write_json, write_out};
 
 /// What to list.
@@ -47,7 +48,7 @@ async fn local(sources: Sources, what: What) -> Result<Value, Failure> {
     listed.map_err(Failure::new)
 }
 
-async fn remote(state_dir: &Path, what: What) -> Result<Value, Failure> {
+pub(super) async fn remote(state_dir: &Path, what: What) -> Result<Value, Failure> {
     let request = match what {
         What::Plugins => Request::Plugins,
         What::Routes => Request::Routes,
@@ -69,12 +70,13 @@ fn plugins(listed: &Value) -> String {
             text(&plugin["generation"]),
             file(plugin),
         ]);
-        if let Some(reason) = plugin["reason"].as_str() {
-            reasons.push_str(&format!("{}: {reason}\n", text(&plugin["name"])));
+        let why = ["reason", "held_back"].map(|key| plugin[key].as_str().map(str::to_owned));
+        for why in why.into_iter().flatten().chain(pins(plugin)) {
+            reasons.push_str(&format!("{}: {why}\n", text(&plugin["name"])));
         }
     }
     if table.is_empty() {
-        return "no plugins: drop a compiled plugin into the host's plugin directory and start it again\n".to_owned();
+        return "no plugins: drop a compiled plugin into the host's plugin directory\n".to_owned();
     }
     let reasons = crate::text::plain(&reasons).into_owned();
     if reasons.is_empty() {

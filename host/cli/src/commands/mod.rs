@@ -2,10 +2,12 @@
 
 mod ask;
 pub(crate) mod call;
+pub(crate) mod change;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod events;
+pub(crate) mod history;
 pub(crate) mod inspect;
 mod json;
 pub(crate) mod list;

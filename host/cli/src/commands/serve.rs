@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
-use agentsys_host::{ContentType, Host, Payload, TaskError, TaskOptions};
+use agentsys_host::{ContentType, Host, HostError, Payload, TaskError, TaskOptions};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -38,6 +38,19 @@ pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send +
                 Request::Metrics => report(&snapshot::metrics(&host)),
                 Request::Errors => report(&snapshot::errors(&host)),
                 Request::Events => report(&snapshot::events(&host)),
+                Request::Reload {
+                    plugin,
+                    to_previous,
+                } => {
+                    let reloaded = if to_previous {
+                        host.reload_previous(&plugin).await
+                    } else {
+                        host.reload(&plugin).await
+                    };
+                    done(&host, &plugin, reloaded.map(drop))
+                }
+                Request::Enable { plugin } => done(&host, &plugin, host.enable(&plugin).await),
+                Request::Disable { plugin } => done(&host, &plugin, host.disable(&plugin).await),
             }
         })
     }
@@ -56,6 +69,19 @@ pub(super) async fn call(
         None => TaskOptions::default(),
     };
     host.route_apart(route, data, options).await
+}
+
+fn done(host: &Host, plugin: &str, result: Result<(), HostError>) -> (Response, Bytes) {
+    let response = match result {
+        Ok(()) => {
+            let mut all = host.plugins().into_iter();
+            Response::Done(json(&all.find(|known| known.name == plugin)))
+        }
+        Err(error) => Response::Refused {
+            message: error.to_string(),
+        },
+    };
+    (response, Bytes::new())
 }
 
 fn reply(answer: Result<Payload, TaskError>) -> (Response, Bytes) {

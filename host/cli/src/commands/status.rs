@@ -82,8 +82,13 @@ fn counts(status: &Value, colours: bool) -> String {
     let storage = &status["storage"];
     let place = storage["path"].as_str();
     let place = place.map_or_else(String::new, |path| format!(" at {}", one_line(path)));
+    let pinned = rows(&status["plugins"]).flat_map(pins).count();
+    let pinned = match pinned {
+        0 => String::new(),
+        pinned => format!("; {} pinned in memory", count(pinned, "earlier generation")),
+    };
     format!(
-        "{}{colon}{}; {}; storage: {}{place}",
+        "{}{colon}{}{pinned}; {}; storage: {}{place}",
         count(total, "plugin"),
         states.join(", "),
         count(int(&status["routes"]) as usize, "route"),
@@ -128,7 +133,7 @@ fn plugins(status: &Value, colours: bool) -> String {
         shown.push(colour(plugin["state"].as_str().unwrap_or_default()));
     }
     if table.is_empty() {
-        return "\nNo plugins: drop a compiled plugin into the host's plugin directory and start it again.\n"
+        return "\nNo plugins: drop a compiled plugin into the host's plugin directory.\n"
             .to_owned();
     }
     let mut lines = String::new();
@@ -145,22 +150,38 @@ fn plugins(status: &Value, colours: bool) -> String {
 fn reasons(status: &Value, running: bool) -> Vec<(Option<Colour>, String)> {
     let plugins = rows(&status["plugins"]);
     let plugins = plugins.filter(|plugin| (plugin["state"] == "running") == running);
-    let reason = |plugin: &Value| {
+    let lines = |plugin: &Value| {
         let state = text(&plugin["state"]);
         let waits = state == "loaded" && plugin["lazy"] == true;
         let reason = match plugin["reason"].as_str() {
-            Some(reason) => one_line(reason),
-            None if running => return None,
-            None if waits => "loaded (initialized by its first call)".to_owned(),
-            None => format!("it is {state}"),
+            Some(reason) => Some(one_line(reason)),
+            None if running => None,
+            None if waits => Some("loaded (initialized by its first call)".to_owned()),
+            None => Some(format!("it is {state}")),
         };
+        let held_back = plugin["held_back"].as_str().map(one_line);
+        let name = one_line(&text(&plugin["name"]));
         let colour = colour(&state).filter(|_| !waits);
-        Some((
-            colour,
-            format!("{}: {reason}", one_line(&text(&plugin["name"]))),
-        ))
+        let all: Vec<_> = reason
+            .into_iter()
+            .chain(held_back)
+            .chain(pins(plugin))
+            .collect();
+        all.into_iter()
+            .map(move |line| (colour, format!("{name}: {line}")))
     };
-    plugins.filter_map(reason).collect()
+    plugins.flat_map(lines).collect()
+}
+
+/// What keeps earlier generations of a plugin in memory.
+pub(super) fn pins(plugin: &Value) -> impl Iterator<Item = String> {
+    rows(&plugin["retired"]).filter_map(|retired| {
+        let pinned = one_line(retired["pinned"].as_str()?);
+        Some(format!(
+            "generation {} stays in memory, pinned: {pinned}",
+            retired["number"]
+        ))
+    })
 }
 
 fn failed(status: &Value) -> Vec<String> {
@@ -227,6 +248,10 @@ mod tests {
                   "reason": null },
                 { "name": "half", "version": "1.0.0", "state": "running", "generation": 1, "routes": [],
                   "reason": "1 of 2 places has no instance" },
+                { "name": "old", "version": "1.0.0", "state": "running", "generation": 2, "routes": [], "reason": null,
+                  "held_back": "2.0.0 of /p/old.so did not replace 1.0.0: no luck",
+                  "retired": [{ "number": 1, "version": "0.9.0", "pinned": "thread x still runs" },
+                              { "number": 0, "version": "0.8.0", "pinned": null }] },
             ],
             "errors": [{ "at": 1_763_000_290.0, "route": "echo", "plugin": "echo", "kind": "failed", "message": "no\nluck" }],
         })
@@ -238,13 +263,14 @@ mod tests {
         let expected = "\
 agentsys 0.1.0, process 7, since 2025-11-13T02:13:20Z (5 min)
 state in /s; configuration: agentsys.toml
-4 plugins: 2 running, 1 failed, 1 loaded; 2 routes; storage: file at /s/storage
+5 plugins: 3 running, 1 failed, 1 loaded; 1 earlier generation pinned in memory; 2 routes; storage: file at /s/storage
 
 PLUGIN  VERSION  STATE    GENERATION  ROUTES  INSTANCES  CALLS  ERRORS  P50      P99
 echo    1.0.0    running  1           2       2          9      2       1.00 µs  2.00 ms
 broken  1.0.0    failed   1           0       -          -      -       -        -
 late    1.0.0    loaded   1           1       -          -      -       -        -
 half    1.0.0    running  1           0       -          -      -       -        -
+old     1.0.0    running  2           0       -          -      -       -        -
 
 Not running:
   broken: `initialize` failed: no disk
@@ -252,6 +278,8 @@ Not running:
 
 Running, but:
   half: 1 of 2 places has no instance
+  old: 2.0.0 of /p/old.so did not replace 1.0.0: no luck
+  old: generation 1 stays in memory, pinned: thread x still runs
 
 Failed last (`agentsys errors` shows more):
   10 s ago: echo (echo): failed: no luck

@@ -36,6 +36,24 @@ pub(crate) enum Request {
     Errors,
     /// List what happened to the plugins.
     Events,
+    /// Replace a plugin by what its file holds now, or by what it was made of before. The answer is a [`Response::Done`], as for those that follow.
+    Reload {
+        /// The plugin's name.
+        plugin: String,
+        /// Whether the generation before is wanted.
+        #[serde(default)]
+        to_previous: bool,
+    },
+    /// Start a plugin that is disabled.
+    Enable {
+        /// The plugin's name.
+        plugin: String,
+    },
+    /// Stop a plugin, and keep it from being started.
+    Disable {
+        /// The plugin's name.
+        plugin: String,
+    },
 }
 
 /// What the host answers.
@@ -58,6 +76,8 @@ pub(crate) enum Response {
     Routes(serde_json::Value),
     /// What was asked for; the frame's body is the report as JSON, since it may be larger than a header.
     Report,
+    /// It was done; then how the plugin stands, in the form of one of `agentsys plugins --json`.
+    Done(serde_json::Value),
     /// The host did not take the request up at all: another user's, unreadable, too large, or
     /// the host is stopping.
     Refused {

@@ -50,8 +50,8 @@ pub use problem::{ConfigErrors, ConfigProblem, Origin};
 pub use render::{render, to_json_with_origin};
 pub use schema::{PluginSchema, schema};
 pub use sections::{
-    Config, HostConfig, PluginSection, Restart, RouteSection, RouterSection, StorageSection,
-    StorageType,
+    Config, HostConfig, PluginSection, Reload, Restart, RouteSection, RouterSection,
+    StorageSection, StorageType,
 };
 pub use sources::Sources;
 

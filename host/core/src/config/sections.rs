@@ -58,6 +58,27 @@ pub struct HostConfig {
     /// How many failed tasks are kept for each route.
     #[schemars(range(min = 1, max = 1000))]
     pub error_history: usize,
+    /// Of how many earlier generations of a plugin the content is kept, for `agentsys reload NAME --to-previous`.
+    #[schemars(range(min = 0, max = 16))]
+    pub keep_previous: usize,
+    /// How many earlier generations of a plugin may stay in memory, pinned, before it is replaced no more.
+    #[schemars(range(min = 0, max = 1000))]
+    pub max_pinned: usize,
+    /// How long the opening of new content may take in the process that tries it before the host does.
+    #[serde(with = "seconds")]
+    #[schemars(with = "Positive")]
+    pub probe_timeout: Duration,
+    /// The program that tries new content, where the host's own does not: see `agentsys_host::probe_entry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub probe_helper: Option<PathBuf>,
+    /// On how many different tasks in a row a plugin's instances may panic before its content is quarantined.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub quarantine_after: u32,
+    /// How long a handler may hold a worker before the log names it.
+    #[serde(with = "seconds")]
+    #[schemars(with = "Positive")]
+    pub block_warn: Duration,
 }
 
 impl Default for HostConfig {
@@ -68,6 +89,12 @@ impl Default for HostConfig {
             drain_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(30),
             error_history: 32,
+            keep_previous: 1,
+            max_pinned: 8,
+            probe_timeout: Duration::from_secs(10),
+            probe_helper: None,
+            quarantine_after: 10,
+            block_warn: Duration::from_millis(100),
         }
     }
 }
@@ -176,6 +203,18 @@ impl Default for StorageSection {
     }
 }
 
+/// How a plugin is replaced by another build.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reload {
+    /// The new one serves before the old one stops.
+    #[default]
+    Swap,
+    /// The old one ends before the new one is initialized, and calls wait meanwhile: where two cannot coexist, since they want the same port or lock.
+    StopFirst,
+}
+
 /// Whether a plugin that failed is started again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -224,6 +263,8 @@ pub struct PluginSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "usize", range(min = 1, max = 512))]
     pub blocking_threads: Option<usize>,
+    /// How it is replaced by another build.
+    pub reload: Reload,
     /// Whether it is started again when it failed.
     pub restart: Restart,
     /// How many times in a row it is started again before it stays failed.
@@ -249,6 +290,7 @@ impl Default for PluginSection {
             initialize_timeout: Duration::from_secs(30),
             cleanup_timeout: Duration::from_secs(10),
             blocking_threads: None,
+            reload: Reload::default(),
             restart: Restart::default(),
             restart_limit: 5,
             restart_delay: Duration::from_secs(1),

@@ -1,19 +1,24 @@
 //! The small loop: what happened to a plugin is written into the book, and whoever can take its next step then gets a job. Jobs run on the
 //! control runtime and come back with what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use agentsys_loader::{Discovery, Linked};
 use tokio::sync::watch;
 
 use super::entry::{Entry, Origin};
 use super::machine::Event;
-use super::needs::{self, Nodes};
+use super::needs::{self, Node, Nodes};
+use super::retired::Retired;
+use super::uses::Note;
 use super::{PluginState, jobs, telling};
 use crate::error::{HostError, PluginError};
 use crate::events::{EventLog, PluginEvent};
 use crate::ground::Ground;
+use crate::opening::Source;
+use crate::options::PluginOptions;
 use crate::status::PluginStatus;
 
 /// Drives the plugins of a host.
@@ -21,6 +26,9 @@ pub(crate) struct Driver {
     pub(super) ground: Ground,
     pub(super) events: Arc<EventLog>,
     book: Mutex<Book>,
+    picture: Mutex<Picture>,
+    /// What plugins can be made of, by the name that each library gives itself.
+    libraries: Mutex<BTreeMap<String, Source>>,
     /// What is to be logged once the book is closed: a subscriber is the program's own code, and may ask the host.
     lines: Mutex<Vec<Line>>,
     /// Ticks with every change of the book.
@@ -29,12 +37,24 @@ pub(crate) struct Driver {
 
 type Line = Box<dyn FnOnce() + Send>;
 
+/// What plugins can be made of.
+#[derive(Default)]
+pub(super) struct Picture {
+    /// The plugin directories, as they were found last.
+    pub(super) found: Discovery,
+    pub(super) linked: Vec<Linked>,
+}
+
 /// All that is known of the plugins.
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) entries: BTreeMap<Arc<str>, Entry>,
     /// Files that are no plugins, or hold one that another file serves.
-    others: Vec<PluginStatus>,
+    pub(super) others: Vec<PluginStatus>,
+    /// What the log was told of the directories.
+    pub(super) told: BTreeSet<Note>,
+    /// Generations that serve no more and are still in memory.
+    pub(super) retired: Vec<Retired>,
     /// How many began to serve so far.
     pub(super) turns: u64,
     /// Nothing starts any more.
@@ -50,24 +70,20 @@ impl Book {
 }
 
 impl Driver {
-    pub(crate) fn new(ground: Ground, events: Arc<EventLog>) -> Arc<Self> {
+    pub(crate) fn new(ground: Ground, events: Arc<EventLog>, linked: Vec<Linked>) -> Arc<Self> {
+        let picture = Picture {
+            linked,
+            ..Picture::default()
+        };
         Arc::new(Self {
             ground,
             events,
             book: Mutex::default(),
+            picture: Mutex::new(picture),
+            libraries: Mutex::default(),
             lines: Mutex::default(),
             changed: watch::Sender::new(()),
         })
-    }
-
-    /// Takes plugins in. Those that can start do so; see [`settled`](Self::settled).
-    pub(crate) fn add(self: &Arc<Self>, entries: Vec<Entry>, others: Vec<PluginStatus>) {
-        self.change(|book| {
-            book.others.extend(others);
-            entries
-                .into_iter()
-                .for_each(|entry| self.enter(book, entry));
-        });
     }
 
     /// Takes one more plugin in, unless there is one of its name, or the host ends.
@@ -86,7 +102,7 @@ impl Driver {
         })
     }
 
-    fn enter(&self, book: &mut Book, mut entry: Entry) {
+    pub(super) fn enter(&self, book: &mut Book, mut entry: Entry) {
         let discovered = entry.event(None, None);
         self.publish(&discovered);
         if !entry.options.enabled {
@@ -163,7 +179,10 @@ impl Driver {
 
     pub(crate) fn status(&self) -> Vec<PluginStatus> {
         let mut all: Vec<PluginStatus> = self.read(|book| {
-            let plugins = book.entries.values().map(Entry::status);
+            let plugins = book.entries.values().map(|entry| PluginStatus {
+                retired: book.retired_of(&entry.name),
+                ..entry.status()
+            });
             plugins.chain(book.others.iter().cloned()).collect()
         });
         all.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
@@ -172,8 +191,15 @@ impl Driver {
 
     /// The generation of a plugin that serves, or served last.
     pub(crate) fn generation_of(&self, name: &str) -> Option<u64> {
-        self.read(|book| book.entries.get(name).map(|entry| entry.generation))
-            .filter(|generation| *generation > 0)
+        self.read(|book| book.entries.get(name)?.current_generation())
+    }
+
+    /// The options of a plugin that serves.
+    pub(crate) fn options_of(&self, name: &str) -> Option<PluginOptions> {
+        self.read(|book| {
+            let running = book.entries.get(name)?.running.as_ref()?;
+            Some(running.serving.options.clone())
+        })
     }
 
     /// Tells each plugin the level of the log as it is now.
@@ -274,35 +300,20 @@ impl Driver {
             .iter()
             .map(|(name, entry)| (name.to_string(), entry.node()))
             .collect();
-        let mut due = Vec::new();
-        for (name, entry) in &mut book.entries {
-            if entry.busy {
-                continue;
-            }
-            match entry.state() {
-                PluginState::Discovered => match needs::unmet(&nodes, name) {
-                    Some(reason) => entry.node.reason = Some(reason),
-                    None => {
-                        entry.node.reason = None;
-                        entry.generation += 1;
-                        due.push((Arc::clone(name), jobs::Job::Open));
-                    }
-                },
-                PluginState::Loaded if entry.running.is_none() && entry.opened.is_some() => {
-                    due.push((Arc::clone(name), jobs::Job::Initialize));
-                }
-                PluginState::Failed if entry.retry_due && entry.opened.is_some() => {
-                    due.push((Arc::clone(name), jobs::Job::Initialize));
-                }
-                _ => continue,
-            }
-        }
+        let idle = book.entries.iter_mut().filter(|(_, entry)| !entry.busy);
+        let due: Vec<_> = idle
+            .filter_map(|(name, entry)| Some((Arc::clone(name), next_job(&nodes, entry)?)))
+            .collect();
         for (name, job) in &due {
             if let Some(entry) = book.entries.get_mut(name) {
                 entry.busy = true;
                 entry.retry_due = false;
-                if matches!(job, jobs::Job::Initialize) && !entry.node.lazy {
-                    self.publish_some(entry.step(Event::Begin, None));
+                match job {
+                    jobs::Job::Open => drop(entry.begin_generation()),
+                    jobs::Job::Initialize if !entry.node.lazy => {
+                        self.publish_some(entry.step(Event::Begin, None));
+                    }
+                    jobs::Job::Initialize | jobs::Job::Replace => {}
                 }
             }
         }
@@ -326,8 +337,60 @@ impl Driver {
         lock(&self.lines).push(Box::new(line));
     }
 
+    pub(super) fn picture(&self) -> MutexGuard<'_, Picture> {
+        lock(&self.picture)
+    }
+
+    /// What plugins can be made of, by the name that each library gives itself.
+    pub(crate) fn libraries(&self) -> MutexGuard<'_, BTreeMap<String, Source>> {
+        lock(&self.libraries)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Book> {
         lock(&self.book)
+    }
+}
+
+/// What a plugin can do next.
+fn next_job(nodes: &Nodes, entry: &mut Entry) -> Option<jobs::Job> {
+    if entry.running.is_some() {
+        return replacement(nodes, entry);
+    }
+    match entry.state() {
+        PluginState::Discovered => {
+            entry.node.reason = needs::unmet(nodes, &entry.name);
+            entry.node.reason.is_none().then_some(jobs::Job::Open)
+        }
+        PluginState::Loaded if entry.opened.is_some() => Some(jobs::Job::Initialize),
+        PluginState::Failed if entry.retry_due && entry.opened.is_some() => {
+            Some(jobs::Job::Initialize)
+        }
+        _ => None,
+    }
+}
+
+/// Whether what serves is to be replaced, and can be.
+fn replacement(nodes: &Nodes, entry: &mut Entry) -> Option<jobs::Job> {
+    if !entry.state().is_rest() {
+        return None;
+    }
+    if let Some(newer) = entry.newer().cloned() {
+        entry.tried = newer.content_hash();
+        entry.want(newer, "its file holds another build", None);
+    }
+    let plugin = &entry.wanted.as_ref()?.source.metadata().plugin;
+    let node = Node {
+        version: Some(plugin.version.clone()),
+        needs: plugin.dependencies.clone(),
+        ..entry.node()
+    };
+    match needs::unmet_by(nodes, &entry.name, &node) {
+        None => Some(jobs::Job::Replace),
+        Some(reason) => {
+            let version = &plugin.version;
+            entry.held_back = Some(format!("{version} does not start: it {reason}"));
+            None
+        }
     }
 }
 

@@ -3,19 +3,19 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use agentsys_loader::{End, LeaseWatch};
+
 use super::Driver;
 use super::driver::Book;
 use super::entry::Running;
 use super::machine::Event;
 use super::needs::{self, Nodes};
+use super::retired::{CLOSE_GRACE, Retired, Retirement, held_by};
 use crate::runtimes::{after, within};
 use crate::serving::Serving;
 
 /// How long each plugin may take to clean up, whatever the others did with the time.
 const LEAST: Duration = Duration::from_millis(250);
-
-/// How long a host waits for the plugins' own runtimes to end, once their instances are gone.
-pub(crate) const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
 impl Driver {
     /// Stops every plugin within `limit` in all: those that need others before these, and else the last to serve first.
@@ -23,9 +23,11 @@ impl Driver {
         let end = after(limit);
         self.change(|book| {
             book.ending = true;
-            book.entries
-                .values_mut()
-                .for_each(|entry| entry.opened = None);
+            for entry in book.entries.values_mut() {
+                entry.opened = None;
+                entry.wanted = None;
+                entry.previous.clear();
+            }
         });
         let mut closing = Vec::new();
         while let Some((name, running, remaining)) = self.change(|book| self.next_to_stop(book)) {
@@ -47,18 +49,34 @@ impl Driver {
         for closing in closing {
             closing.wait(self, end).await;
         }
+        let settled = |book: &Book| book.retired.iter().all(Retired::is_settled).then_some(());
+        let _ = within(
+            self.ground.runtimes.control(),
+            left(end),
+            self.wait_for(settled),
+        )
+        .await;
         self.events.end();
     }
 
-    /// Stops one plugin, and forgets it: its tasks may finish for `drain`, its cleanup has its own time.
-    pub(crate) async fn remove(self: &Arc<Self>, name: &str, drain: Duration) {
-        // What is under way for it sees that it is unwanted, and ends first.
-        let (name, running, cleanup_timeout) = loop {
-            match self.change(|book| self.take_out(book, name)) {
-                TakenOut::Nothing => return,
-                TakenOut::Plugin(name, running, cleanup_timeout) => {
-                    break (name, running, cleanup_timeout);
+    /// Stops one plugin, and forgets it: its tasks may finish within the time to drain, its cleanup has its own time.
+    pub(crate) async fn remove(self: &Arc<Self>, name: &str) {
+        if let Some(name) = self.end_one(name, "removed").await {
+            self.change(|book| {
+                if book.of(&name).is_some() {
+                    book.entries.remove(&name);
                 }
+            });
+        }
+    }
+
+    /// Stops one plugin, and waits until it is out of memory or known to be pinned. Its very name, if there is such a plugin.
+    pub(super) async fn end_one(self: &Arc<Self>, name: &str, why: &str) -> Option<Arc<str>> {
+        // What is under way for it sees that it is unwanted, and ends first.
+        let (name, running) = loop {
+            match self.change(|book| self.take_out(book, name)) {
+                TakenOut::Nothing => return None,
+                TakenOut::Plugin(name, running) => break (name, running),
                 TakenOut::Busy => {}
             }
             let idle = |book: &Book| match book.entries.get(name) {
@@ -67,26 +85,23 @@ impl Driver {
             };
             self.wait_for(idle).await;
         };
-        if let Some(running) = running {
-            let mut agents = running.serving.added_agents();
-            agents.extend(&running.agents);
-            let left = self.ground.router.retire(&agents, drain).await;
-            if left > 0 {
-                tracing::warn!(plugin = %name, "{left} task(s) of {name} did not end within {drain:?}");
-            }
-            // Twice: the cleanup itself, and the author's `Drop`.
-            self.clean_up(&name, &running.serving, cleanup_timeout.saturating_mul(2))
-                .await;
-            running.serving.forget_policies();
-            Closing::new(Arc::clone(&name), running)
-                .wait(self, after(CLOSE_GRACE))
-                .await;
+        if let Some(running) = running
+            && let Ok((_, leaving)) = self
+                .ground
+                .router
+                .exchange(&running.all_agents(), Vec::new())
+        {
+            self.change(|book| book.begin_retirement(&name, &running, why));
+            let retirement = Retirement {
+                running: *running,
+                leaving,
+                drain: self.ground.drain_timeout(),
+                with_plugin: true,
+            };
+            self.retire(&name, retirement).await;
+            tracing::info!(plugin = %name, "{name} is stopped");
         }
-        self.change(|book| {
-            if book.of(&name).is_some() {
-                book.entries.remove(&name);
-            }
-        });
+        Some(name)
     }
 
     /// Takes what serves of a plugin that is not wanted any more.
@@ -98,13 +113,15 @@ impl Driver {
         if entry.busy {
             return TakenOut::Busy;
         }
-        let running = entry.running.take();
+        entry.opened = None;
+        entry.wanted = None;
+        let running = entry.running.take().map(Box::new);
         entry.busy = running.is_some();
         if running.is_none() {
             self.publish_some(entry.step(Event::CleanedUp, None));
         }
         let name = Arc::clone(&entry.name);
-        TakenOut::Plugin(name, running, entry.options.cleanup_timeout)
+        TakenOut::Plugin(name, running)
     }
 
     /// Ends what began to serve when nobody wanted it any more.
@@ -214,16 +231,15 @@ enum TakenOut {
     Nothing,
     /// A job is under way for it.
     Busy,
-    /// Its very name, what serves of it, and how long its cleanup may take.
-    Plugin(Arc<str>, Option<Running>, Duration),
+    /// Its very name, and what serves of it.
+    Plugin(Arc<str>, Option<Box<Running>>),
 }
 
 /// A plugin that was cleaned up, until its generation is closed.
 struct Closing {
     name: Arc<str>,
-    serving: std::sync::Weak<Serving>,
-    held: String,
-    end: tokio::sync::watch::Receiver<Option<agentsys_loader::End>>,
+    leases: LeaseWatch,
+    end: tokio::sync::watch::Receiver<Option<End>>,
 }
 
 impl Closing {
@@ -231,8 +247,7 @@ impl Closing {
         let Running { serving, end, .. } = running;
         Self {
             name,
-            held: serving.outstanding(),
-            serving: Arc::downgrade(&serving),
+            leases: serving.generation.watch(),
             end,
         }
     }
@@ -240,30 +255,17 @@ impl Closing {
     async fn wait(self, driver: &Driver, end: Instant) {
         let Self {
             name,
-            serving,
-            held,
+            leases,
             end: mut ended,
         } = self;
-        if within(
-            driver.ground.runtimes.control(),
-            left(end),
-            ended.wait_for(Option::is_some),
-        )
-        .await
-        .is_some()
-        {
-            tracing::info!(plugin = %name, "{name} is stopped");
-            return;
+        let ended = ended.wait_for(Option::is_some);
+        match within(driver.ground.runtimes.control(), left(end), ended).await {
+            Some(_) => tracing::info!(plugin = %name, "{name} is stopped"),
+            None => {
+                let held = held_by(&leases);
+                tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held}");
+            }
         }
-        let held = serving
-            .upgrade()
-            .map_or(held, |serving| serving.outstanding());
-        let held = if held.is_empty() {
-            "its own runtime or threads do not end".to_owned()
-        } else {
-            format!("{held} left")
-        };
-        tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held}");
     }
 }
 

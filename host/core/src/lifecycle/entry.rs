@@ -1,17 +1,19 @@
 //! What the host knows of one plugin.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agentsys_loader::End;
+use agentsys_loader::{ContentHash, End, Metadata};
 use agentsys_router::AgentId;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::PluginState;
 use super::machine::Event;
 use super::needs::Node;
 use crate::events::PluginEvent;
-use crate::opening::{Opened, Source};
+use crate::history::{GenerationRecord, History};
+use crate::opening::{Content, Opened, Source};
 use crate::options::PluginOptions;
 use crate::serving::Serving;
 use crate::status::PluginStatus;
@@ -19,12 +21,28 @@ use crate::status::PluginStatus;
 /// A plugin: a named, configured use of a library.
 pub(crate) struct Entry {
     pub(crate) name: Arc<str>,
+    /// What the config says of it.
+    pub(crate) section: PluginOptions,
+    /// The same with what was asked for since.
     pub(crate) options: PluginOptions,
     pub(crate) origin: Origin,
     pub(crate) node: Node,
     /// The generation that is open; it waits here for its instances.
     pub(crate) opened: Option<Opened>,
     pub(crate) running: Option<Running>,
+    /// What is to take the place of what serves.
+    pub(crate) wanted: Option<Wanted>,
+    /// Why what serves is not the newest that there is.
+    pub(crate) held_back: Option<String>,
+    /// The content that was last tried: that of its file is tried once.
+    pub(crate) tried: Option<ContentHash>,
+    /// Whether the program started it for a while, whatever the plugin directories hold.
+    pub(crate) scoped: bool,
+    /// Whether it is being ended, since the directories or the config say so.
+    pub(crate) going: bool,
+    /// What its generations before were made of, the latest first, as many as are kept.
+    pub(crate) previous: VecDeque<Content>,
+    pub(crate) history: History,
     /// Whether a job is under way for it.
     pub(crate) busy: bool,
     /// Whether it is to be tried again by itself.
@@ -50,8 +68,56 @@ pub(crate) struct Running {
     pub(crate) serving: Arc<Serving>,
     pub(crate) agents: Vec<AgentId>,
     pub(crate) end: watch::Receiver<Option<End>>,
+    /// The generation's number.
+    pub(crate) number: u64,
     /// When it began, counted by plugin.
     pub(crate) turn: u64,
+    /// What it is made of; none for a linked plugin.
+    pub(crate) content: Option<Content>,
+    pub(crate) metadata: Metadata,
+    /// Whether its instances have a state to hand over.
+    pub(crate) hands_over: bool,
+}
+
+impl Running {
+    pub(crate) fn new(
+        opened: Opened,
+        serving: Arc<Serving>,
+        agents: Vec<AgentId>,
+        number: u64,
+    ) -> Self {
+        Self {
+            serving,
+            agents,
+            end: opened.end,
+            number,
+            turn: 0,
+            content: opened.content,
+            metadata: opened.metadata,
+            hands_over: opened.hands_over,
+        }
+    }
+
+    /// Its agents, those on added routes included, in the router's numbers.
+    pub(crate) fn all_agents(&self) -> Vec<AgentId> {
+        let mut agents = self.serving.added_agents();
+        agents.extend(&self.agents);
+        agents
+    }
+
+    pub(crate) fn version(&self) -> String {
+        self.metadata.plugin.version.to_string()
+    }
+}
+
+/// A replacement that is to be made.
+pub(crate) struct Wanted {
+    pub(crate) source: Source,
+    pub(crate) options: PluginOptions,
+    /// Why, for who asks what became of it.
+    pub(crate) why: String,
+    /// Hears the number of the new generation, or why there is none.
+    pub(crate) done: Option<oneshot::Sender<Result<u64, String>>>,
 }
 
 impl Entry {
@@ -76,12 +142,20 @@ impl Entry {
         };
         Self {
             name: name.into(),
+            section: options.clone(),
             routes: routes.map(Iterator::collect).unwrap_or_default(),
             options,
             origin,
             node,
             opened: None,
             running: None,
+            wanted: None,
+            held_back: None,
+            tried: None,
+            scoped: false,
+            going: false,
+            previous: VecDeque::new(),
+            history: History::default(),
             busy: false,
             retry_due: false,
             failures: 0,
@@ -116,6 +190,77 @@ impl Entry {
         }
     }
 
+    /// The next generation begins to be opened; its number.
+    pub(crate) fn begin_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.history.begin(GenerationRecord::new(self.generation));
+        self.generation
+    }
+
+    /// What its library says of itself.
+    pub(crate) fn describe(&mut self, metadata: &Metadata) {
+        let plugin = &metadata.plugin;
+        self.node.version = Some(plugin.version.clone());
+        self.node.needs.clone_from(&plugin.dependencies);
+        let routes = metadata.routes.iter();
+        self.routes = routes.map(|route| route.name.clone()).collect();
+    }
+
+    /// From here on that is what serves.
+    pub(crate) fn serve(&mut self, running: Running) {
+        self.describe(&running.metadata);
+        self.running = Some(running);
+    }
+
+    /// Whether what serves was made of that very content.
+    pub(crate) fn serves_content_of(&self, source: &Source) -> bool {
+        let serving = self
+            .running
+            .as_ref()
+            .and_then(|running| running.content.as_ref());
+        serving.map(|content| content.inspected.content_hash) == source.content_hash()
+    }
+
+    /// Keeps what a generation was made of, for a way back.
+    pub(crate) fn keep(&mut self, content: Option<Content>, most: usize) {
+        if let Some(content) = content {
+            self.previous.push_front(content);
+        }
+        self.previous.truncate(most);
+    }
+
+    /// The content of its file, where that is not what serves and was not tried yet.
+    pub(crate) fn newer(&self) -> Option<&Source> {
+        let Origin::Found(source) = &self.origin else {
+            return None;
+        };
+        let hash = source.content_hash()?;
+        let serving = self
+            .running
+            .as_ref()?
+            .content
+            .as_ref()?
+            .inspected
+            .content_hash;
+        (hash != serving && self.tried != Some(hash)).then_some(&**source)
+    }
+
+    /// The content of its file, whether or not it was tried.
+    pub(crate) fn file_hash(&self) -> Option<ContentHash> {
+        match &self.origin {
+            Origin::Found(source) => source.content_hash(),
+            Origin::Missing(_) => None,
+        }
+    }
+
+    /// Why it has no code, if it has none.
+    fn missing(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Missing(reason) if self.running.is_none() => Some(reason),
+            _ => None,
+        }
+    }
+
     /// Whether the plugin's records name such a route.
     pub(crate) fn has_route(&self, route: &str) -> bool {
         self.routes.iter().any(|name| name == route)
@@ -144,17 +289,28 @@ impl Entry {
             at: std::time::SystemTime::now(),
             plugin: self.name.to_string(),
             version: self.node.version.as_ref().map(ToString::to_string),
-            generation: (self.generation > 0).then_some(self.generation),
+            generation: self.current_generation(),
             from,
             to: self.node.state,
             reason,
         }
     }
 
+    /// The number of the generation that serves, or was there last.
+    pub(crate) fn current_generation(&self) -> Option<u64> {
+        let running = self.running.as_ref().map(|running| running.number);
+        running.or((self.generation > 0).then_some(self.generation))
+    }
+
     pub(crate) fn status(&self) -> PluginStatus {
-        let path: Option<PathBuf> = match &self.origin {
-            Origin::Found(source) => source.path().map(ToOwned::to_owned),
-            Origin::Missing(_) => None,
+        let served = self
+            .running
+            .as_ref()
+            .and_then(|running| running.content.as_ref());
+        let path: Option<PathBuf> = match (&self.origin, served) {
+            (_, Some(content)) => Some(content.path.clone()),
+            (Origin::Found(source), None) => source.path().map(ToOwned::to_owned),
+            (Origin::Missing(_), None) => None,
         };
         // One of several places may be without an instance while the others serve.
         let trouble = self
@@ -166,13 +322,19 @@ impl Entry {
             library: Some(self.node.library.clone()),
             version: self.node.version.as_ref().map(ToString::to_string),
             state: self.node.state,
-            generation: (self.generation > 0).then_some(self.generation),
+            generation: self.current_generation(),
+            content_hash: self
+                .running
+                .as_ref()
+                .and_then(|running| running.content.as_ref())
+                .map(|content| content.inspected.content_hash.to_string()),
             path,
             reason: self
                 .node
                 .reason
                 .clone()
-                .or(trouble.map(|(reason, _)| reason)),
+                .or(trouble.map(|(reason, _)| reason))
+                .or_else(|| self.missing().map(str::to_owned)),
             routes: if self.running.is_some() {
                 self.routes.clone()
             } else {
@@ -180,6 +342,9 @@ impl Entry {
             },
             failures: self.failures,
             lazy: self.node.lazy,
+            held_back: self.held_back.clone(),
+            history: self.history.records(),
+            retired: Vec::new(),
         }
     }
 }

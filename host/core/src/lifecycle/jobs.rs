@@ -8,7 +8,7 @@ use agentsys_router::AgentId;
 use super::driver::Book;
 use super::entry::{Entry, Origin, Running};
 use super::machine::Event;
-use super::{Driver, PluginState};
+use super::{Driver, PluginState, replacing};
 use crate::error::PluginError;
 use crate::opening::{self, Opened, Source};
 use crate::options::PluginOptions;
@@ -19,6 +19,7 @@ use crate::serving::Serving;
 pub(super) enum Job {
     Open,
     Initialize,
+    Replace,
 }
 
 /// Begins a job on the control runtime.
@@ -28,11 +29,13 @@ pub(super) fn begin(driver: &Arc<Driver>, name: Arc<str>, job: Job) {
         match job {
             Job::Open => open(&this, &name).await,
             Job::Initialize => initialize(&this, &name).await,
+            Job::Replace => replacing::replace(&this, &name).await,
         }
     });
 }
 
 async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
+    let began = Instant::now();
     let Some((source, number, options)) = driver.read(|book| plan(book, name)) else {
         return;
     };
@@ -47,6 +50,10 @@ async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
             // Nobody wants it any more.
             Ok(_) if ending => driver.publish_some(entry.step(Event::Drain, None)),
             Ok(opened) => {
+                entry.history.note(number, |record| {
+                    record.is_of(&opened);
+                    record.took("open", began.elapsed());
+                });
                 let step = entry.step(Event::Opened, None);
                 entry.opened = step.is_some().then_some(opened);
                 driver.publish_some(step);
@@ -93,19 +100,21 @@ async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
         let unwanted = ending || entry.state() == PluginState::Draining;
         match started {
             Ok((serving, agents)) => {
-                let Opened { end, .. } = opened;
+                let number = entry.generation;
+                entry
+                    .history
+                    .note(number, |record| record.took("initialize", began.elapsed()));
                 let running = Running {
-                    serving,
-                    agents,
-                    end,
                     turn,
+                    ..Running::new(opened, serving, agents, number)
                 };
                 if unwanted {
                     // Busy until it is cleaned up.
                     return Some(running);
                 }
                 entry.busy = false;
-                entry.running = Some(running);
+                entry.serve(running);
+                entry.held_back = None;
                 entry.failures = 0;
                 serves(driver, entry, began.elapsed());
                 if !entry.node.lazy {
@@ -135,11 +144,8 @@ async fn start(
     options: &PluginOptions,
 ) -> Result<(Arc<Serving>, Vec<AgentId>), PluginError> {
     let (ground, weak) = (&driver.ground, Arc::downgrade(driver));
-    let serving = if options.lazy {
-        Serving::start_lazily(name, opened, options, ground, weak).await?
-    } else {
-        Serving::start(name, opened, options, ground, weak).await?
-    };
+    let serving = Serving::start(name, opened, options, ground, weak, options.lazy).await?;
+    serving.serve_added();
     let agents = serving.agents(opened);
     let mut routes: Vec<&String> = agents.iter().map(|(route, _)| route).collect();
     routes.dedup();
@@ -177,6 +183,10 @@ fn failed(driver: &Arc<Driver>, entry: &mut Entry, event: Event, error: &PluginE
         return;
     };
     entry.failures = entry.failures.saturating_add(1);
+    let number = entry.generation;
+    entry
+        .history
+        .note(number, |record| record.ends(&error.to_string()));
     driver.publish_some(Some(step));
     if let PluginError::Load(load) = error
         && let Some(report) = load.report()

@@ -74,18 +74,7 @@ pub(crate) enum Event {
     Reopen,
     Drain,
     CleanedUp,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "nothing is unmapped yet: see ARCHITECTURE.md")
-    )]
     Unmapped,
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "a plugin that was stopped is not started again yet"
-        )
-    )]
     Enable,
     Disable,
 }

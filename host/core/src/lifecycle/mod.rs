@@ -7,12 +7,18 @@ mod entry;
 mod jobs;
 mod machine;
 mod needs;
+mod reconciling;
+mod replacing;
+mod requests;
+mod retired;
 mod telling;
 mod uses;
 
 pub(crate) use driver::Driver;
-pub(crate) use ending::CLOSE_GRACE;
+
 pub(crate) use entry::{Entry, Origin};
 pub use machine::PluginState;
 pub(crate) use needs::unmet;
+pub(crate) use requests::By;
+pub(crate) use retired::CLOSE_GRACE;
 pub(crate) use uses::{Uses, origin, uses};

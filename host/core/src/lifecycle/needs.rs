@@ -43,7 +43,14 @@ pub(crate) fn unmet(nodes: &Nodes, name: &str) -> Option<String> {
             circle.join(" -> ")
         ));
     }
-    node.needs.iter().find_map(|need| unmet_need(nodes, need))
+    unmet_by(nodes, name, node)
+}
+
+/// What another build of the plugin would need in vain: it may not need the plugin itself, in whose place it is.
+pub(crate) fn unmet_by(nodes: &Nodes, name: &str, node: &Node) -> Option<String> {
+    let others = node.needs.iter().filter(|need| need.name != name);
+    let mut unmet = others.filter_map(|need| unmet_need(nodes, need));
+    unmet.next()
 }
 
 /// The plugins that need this one, whether or not they run.

@@ -53,6 +53,8 @@ pub(super) fn log(event: &PluginEvent) {
         PluginState::Running if event.from == Some(PluginState::Failed) => {
             tracing::info!(%plugin, "{plugin} serves again");
         }
+        // A replacement, which says so itself.
+        PluginState::Running if event.from == Some(PluginState::Running) => {}
         PluginState::Running => tracing::debug!(%plugin, "{plugin} is running"),
         PluginState::Stopped => tracing::debug!(%plugin, "{plugin} was cleaned up"),
         PluginState::Unloaded => tracing::info!(%plugin, "{plugin} is unloaded"),

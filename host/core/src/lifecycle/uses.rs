@@ -19,6 +19,15 @@ pub(crate) struct Uses {
     pub(crate) others: Vec<PluginStatus>,
     /// The libraries, by the name that each gives itself.
     pub(crate) libraries: BTreeMap<String, Source>,
+    /// What the log is to say of them.
+    pub(crate) notes: BTreeSet<Note>,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Note {
+    Info(String),
+    Warning(String),
 }
 
 /// One plugin for each section of the config, and one for each library that no section uses.
@@ -29,19 +38,26 @@ pub(crate) fn uses(
 ) -> Uses {
     let mut others: Vec<PluginStatus> = found.rejected.iter().map(rejected).collect();
     others.extend(found.shadowed.iter().map(shadowed));
+    let mut notes: BTreeSet<Note> = found
+        .unreadable_dirs
+        .iter()
+        .map(|dir| Note::Warning(dir.to_string()))
+        .collect();
     for other in &others {
-        let reason = other.reason.as_deref().unwrap_or_default();
-        match other.state {
-            PluginState::Discovered => tracing::info!("{reason}"),
-            _ => tracing::warn!("{reason}"),
-        }
+        let reason = other.reason.clone().unwrap_or_default();
+        notes.insert(match other.state {
+            PluginState::Discovered => Note::Info(reason),
+            _ => Note::Warning(reason),
+        });
     }
     for plugin in &linked {
         let name = &plugin.metadata().plugin.name;
         let same = |file: &&Candidate| file.inspected.metadata.plugin.name == *name;
         if let Some(file) = found.plugins.iter().find(same) {
             let file = file.path.display();
-            tracing::info!(plugin = %name, "{name} is the one that is linked into the program; {file} is left aside");
+            notes.insert(Note::Info(format!(
+                "{name} is the one that is linked into the program; {file} is left aside"
+            )));
         }
     }
     let files = found.plugins.into_iter().map(Source::File);
@@ -70,6 +86,7 @@ pub(crate) fn uses(
         entries,
         others,
         libraries,
+        notes,
     }
 }
 
@@ -129,6 +146,10 @@ fn rejected(rejected: &Rejected) -> PluginStatus {
         routes: Vec::new(),
         failures: 0,
         lazy: false,
+        content_hash: None,
+        held_back: None,
+        history: Vec::new(),
+        retired: Vec::new(),
     }
 }
 
@@ -145,5 +166,9 @@ fn shadowed(shadowed: &Shadowed) -> PluginStatus {
         routes: Vec::new(),
         failures: 0,
         lazy: false,
+        content_hash: None,
+        held_back: None,
+        history: Vec::new(),
+        retired: Vec::new(),
     }
 }

@@ -72,6 +72,9 @@ async fn echo(request: Request, body: Bytes) -> (Response, Bytes) {
         Request::Status | Request::Metrics | Request::Errors | Request::Events => {
             (Response::Report, Bytes::from_static(b"[]"))
         }
+        Request::Reload { plugin, .. }
+        | Request::Enable { plugin }
+        | Request::Disable { plugin } => (Response::Done(plugin.into()), body),
     }
 }
 

@@ -22,7 +22,7 @@ fn an_unknown_key_like_no_other_gets_the_known_ones() {
 
 #[test]
 fn an_option_of_the_plugin_among_those_of_the_host_is_shown_its_place() {
-    assert_snapshot!(mistakes("[plugins.echo]\nrows = 5\n"), @"agentsys.toml:2:1: plugins.echo.rows is no option; known are blocking_threads, cleanup_timeout, config, enabled, initialize_timeout, instances, lazy, library, restart, restart_delay, restart_limit, retry_count and timeout; the plugin's own options go into [plugins.echo.config]");
+    assert_snapshot!(mistakes("[plugins.echo]\nrows = 5\n"), @"agentsys.toml:2:1: plugins.echo.rows is no option; known are blocking_threads, cleanup_timeout, config, enabled, initialize_timeout, instances, lazy, library, reload, restart, restart_delay, restart_limit, retry_count and timeout; the plugin's own options go into [plugins.echo.config]");
 }
 
 #[test]

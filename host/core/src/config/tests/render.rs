@@ -36,6 +36,11 @@ fn the_whole_config_is_shown_with_the_origin_of_each_value() {
     drain_timeout = 10  # default
     shutdown_timeout = 30  # default
     error_history = 32  # default
+    keep_previous = 1  # default
+    max_pinned = 8  # default
+    probe_timeout = 10  # default
+    quarantine_after = 10  # default
+    block_warn = 0.1  # default
 
     [router]
     timeout = 5  # environment AGENTSYS_ROUTER__TIMEOUT
@@ -59,6 +64,7 @@ fn the_whole_config_is_shown_with_the_origin_of_each_value() {
     lazy = false  # default
     initialize_timeout = 30  # default
     cleanup_timeout = 10  # default
+    reload = "swap"  # default
     restart = "never"  # default
     restart_limit = 5  # default
     restart_delay = 1  # default

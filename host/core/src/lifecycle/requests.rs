@@ -1,0 +1,176 @@
+//! What is asked of one plugin while the host runs: to be replaced, started, stopped.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::driver::Book;
+use super::entry::{Entry, Origin, Wanted};
+use super::machine::Event;
+use super::{Driver, PluginState};
+use crate::error::HostError;
+use crate::opening::Source;
+
+/// What a plugin is to be replaced by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// What its file holds now.
+    Newest,
+    /// What it was made of before.
+    Previous,
+}
+
+/// What came of a request, at once or later.
+enum Begun {
+    /// Its replacement is wanted.
+    Replacing(oneshot::Receiver<Result<u64, String>>),
+    /// It does not serve, and is being started.
+    Starting,
+}
+
+impl Driver {
+    /// Makes a new generation of a plugin, which takes the place of what serves. One that does not serve is started. Gives the generation's number.
+    pub(crate) async fn reload(self: &Arc<Self>, name: &str, by: By) -> Result<u64, HostError> {
+        let not_replaced = |reason| HostError::NotReplaced {
+            name: name.to_owned(),
+            reason,
+        };
+        self.idle(name).await;
+        let begun = self.change(|book| self.begin_reload(book, name, by));
+        match begun.map_err(|reason| reason.map_or_else(|| self.no_such(name), not_replaced))? {
+            Begun::Replacing(done) => {
+                let lost = |_| "another replacement came before it".to_owned();
+                done.await
+                    .unwrap_or_else(|error| Err(lost(error)))
+                    .map_err(not_replaced)
+            }
+            Begun::Starting => {
+                self.started(name).await.map_err(not_replaced)?;
+                Ok(self.generation_of(name).unwrap_or_default())
+            }
+        }
+    }
+
+    fn begin_reload(&self, book: &mut Book, name: &str, by: By) -> Result<Begun, Option<String>> {
+        let ending = book.ending;
+        let entry = book.entries.get_mut(name).ok_or(None)?;
+        if ending {
+            return Err(Some("the host is being shut down".to_owned()));
+        }
+        let source = match (by, &entry.origin) {
+            (By::Newest, Origin::Found(source)) => Source::clone(source),
+            (By::Newest, Origin::Missing(reason)) => return Err(Some(reason.clone())),
+            (By::Previous, _) => {
+                let kept = entry.previous.front().cloned();
+                let none = "nothing is kept of a generation before: see `host.keep_previous`";
+                Source::Kept(kept.ok_or_else(|| Some(none.to_owned()))?)
+            }
+        };
+        if entry.running.is_some() {
+            let why = match by {
+                By::Newest => "a reload was asked for",
+                By::Previous => "the generation before was asked for",
+            };
+            let (done, hears) = oneshot::channel();
+            // From here on the file's content is as good as tried, whichever of both is taken.
+            entry.tried = entry.file_hash();
+            entry.want(source, why, Some(done));
+            return Ok(Begun::Replacing(hears));
+        }
+        match entry.state() {
+            PluginState::Disabled => Err(Some("it is disabled: enable it first".to_owned())),
+            PluginState::Failed => {
+                entry.origin = Origin::Found(Box::new(source));
+                self.begin_anew(entry);
+                Ok(Begun::Starting)
+            }
+            PluginState::Discovered => Ok(Begun::Starting),
+            state => Err(Some(format!("it is {state}"))),
+        }
+    }
+
+    /// Has a plugin that failed, was stopped or was disabled start from the beginning.
+    pub(super) fn begin_anew(&self, entry: &mut Entry) {
+        entry.failures = 0;
+        entry.retry_due = false;
+        entry.opened = None;
+        let step = entry.step(Event::Reopen, None);
+        self.publish_some(step.or_else(|| entry.step(Event::Enable, None)));
+    }
+
+    /// Starts a plugin that was disabled.
+    pub(crate) async fn enable(self: &Arc<Self>, name: &str) -> Result<(), HostError> {
+        self.idle(name).await;
+        let enabled = self.change(|book| {
+            let entry = book.entries.get_mut(name)?;
+            entry.options.enabled = true;
+            if matches!(
+                entry.state(),
+                PluginState::Disabled | PluginState::Stopped | PluginState::Unloaded
+            ) {
+                self.begin_anew(entry);
+            }
+            if let (PluginState::Discovered, Origin::Missing(reason)) =
+                (entry.state(), &entry.origin)
+            {
+                let reason = reason.clone();
+                self.publish_some(entry.step(Event::OpenFailed, Some(reason)));
+            }
+            Some(())
+        });
+        enabled.ok_or_else(|| self.no_such(name))?;
+        self.started(name)
+            .await
+            .map_err(|reason| HostError::NotRunning {
+                name: name.to_owned(),
+                reason,
+            })
+    }
+
+    /// Stops a plugin, and keeps it from being started. Waits until it is out of memory or known to be pinned.
+    pub(crate) async fn disable(self: &Arc<Self>, name: &str, why: &str) -> Result<(), HostError> {
+        let found = self.change(|book| {
+            let entry = book.entries.get_mut(name)?;
+            entry.options.enabled = false;
+            Some(entry.state() == PluginState::Disabled)
+        });
+        if found.ok_or_else(|| self.no_such(name))? {
+            return Ok(());
+        }
+        if let Some(name) = self.end_one(name, why).await {
+            self.happened(&name, Event::Disable, Some(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Waits until no job is under way for it.
+    async fn idle(&self, name: &str) {
+        let idle = |book: &Book| match book.entries.get(name) {
+            Some(entry) if entry.busy => None,
+            _ => Some(()),
+        };
+        self.wait_for(idle).await;
+    }
+
+    pub(crate) fn no_such(&self, name: &str) -> HostError {
+        let names = self.names();
+        HostError::no_such_plugin(name, names.iter().map(String::as_str))
+    }
+}
+
+impl Entry {
+    /// Wants what serves to be replaced by that. What was wanted before is wanted no more.
+    pub(super) fn want(
+        &mut self,
+        source: Source,
+        why: &str,
+        done: Option<oneshot::Sender<Result<u64, String>>>,
+    ) {
+        self.wanted = Some(Wanted {
+            source,
+            options: self.options.clone(),
+            why: why.to_owned(),
+            done,
+        });
+    }
+}
