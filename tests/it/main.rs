@@ -40,6 +40,7 @@ mod seam_copies;
 mod seams;
 mod sections;
 mod shelf;
+mod soak;
 mod storage;
 mod threads;
 mod typed;

@@ -10,6 +10,9 @@ use crate::exit::Failure;
 use crate::settings::files;
 
 use super::{serve, write_out};
+use signals::Signals;
+
+mod signals;
 
 pub(crate) async fn run(args: Run, settings: &Settings) -> Result<(), Failure> {
     let loaded = sources(&args, settings)?.load()?;
@@ -89,46 +92,4 @@ fn sources(args: &Run, settings: &Settings) -> Result<Sources, Failure> {
     Ok(given.fold(sources, |sources, (key, timeout, option)| {
         sources.value(key, timeout, option)
     }))
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Failure::new(format!("signals cannot be listened for: {error}"));
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
-    }
 }
