@@ -31,6 +31,7 @@ mod linked;
 mod mapping;
 mod metadata;
 mod output;
+mod private;
 mod services;
 mod task;
 mod threads;
@@ -63,6 +64,7 @@ pub use instance::{Call, Instance, Invoked, Outcome};
 pub use lease::{Lease, LeaseKind, LeaseWatch};
 pub use linked::Linked;
 pub use output::Data;
+pub use private::replace_file;
 pub use services::{
     AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
     StorageOperation, Stored, Target,

@@ -1,11 +1,12 @@
 //! Private directories, files and locks on the disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::CopyError;
+use crate::private::{private_dirs, private_file};
 
 /// The name of the lock file, in `generations/` and in each host's directory.
 pub(super) const LOCK: &str = "lock";
@@ -114,22 +115,6 @@ fn new_dir(generations: &Path) -> Result<PathBuf, CopyError> {
             Err(error) => return Err(CopyError::Create { path, error }),
         }
     }
-}
-
-fn private_dirs(recursive: bool) -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(recursive);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
-fn private_file() -> OpenOptions {
-    #[allow(unused_mut, reason = "only Unix has modes")]
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// Whoever may write to the directory could exchange a copy between its check and its opening.
