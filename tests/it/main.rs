@@ -30,6 +30,7 @@ mod never_returning;
 mod panics;
 mod player;
 mod plugin_router;
+mod probe;
 mod program;
 mod replacing;
 mod reports;

@@ -62,7 +62,9 @@ mod slot;
 mod status;
 mod task;
 
-pub use agentsys_loader::{InspectError, Inspected, Linked, LinkedPlugin, inspect, pass_by};
+pub use agentsys_loader::{
+    InspectError, Inspected, Linked, LinkedPlugin, inspect, pass_by, probe_entry,
+};
 pub use agentsys_router::{
     Agent, AgentId, AgentInfo, Candidate, ContentType, ErrorKind, Payload, Reply, RoutePolicy,
     Router, RouterError, RoutingStrategy, Strategy, Task, TaskError, TaskOptions, agent_fn,

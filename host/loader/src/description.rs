@@ -3,12 +3,12 @@
 use std::fmt;
 
 use agentsys_abi::module::PluginModuleRef;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::metadata::RouteRecord;
 
 /// What a loaded plugin says of itself.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// The JSON schema of its config.
     #[serde(default)]
@@ -18,7 +18,7 @@ pub struct Description {
 }
 
 /// What a loaded plugin says of one handler.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HandlerDescription {
     /// The route's name.
     pub route: String,

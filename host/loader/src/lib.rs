@@ -9,6 +9,7 @@
 //! | which files, and which of two serves | [`discover()`] |
 //! | what a file says of itself, without running it | [`inspect()`] |
 //! | the copy that is opened | [`CopyStore`] |
+//! | opened first in a process that may crash | [`Prober`] |
 //! | opened, its layout checked, bound | [`Generation::open`] |
 //! | linked into the program in place of a file | [`Linked`], [`Generation::link`] |
 //! | made, initialized, called, cleaned up | [`Instance`] |
@@ -32,6 +33,7 @@ mod mapping;
 mod metadata;
 mod output;
 mod private;
+mod probe;
 mod services;
 mod task;
 mod threads;
@@ -65,6 +67,10 @@ pub use lease::{Lease, LeaseKind, LeaseWatch};
 pub use linked::Linked;
 pub use output::Data;
 pub use private::replace_file;
+pub use probe::{
+    DEFAULT_PROBE_TIMEOUT, NoProber, ProbeError, ProbeFault, ProbeReport, Prober, Stage,
+    VerdictCache, probe_entry,
+};
 pub use services::{
     AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
     StorageOperation, Stored, Target,

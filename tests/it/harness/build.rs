@@ -32,6 +32,13 @@ pub(crate) fn library(name: &str) -> PathBuf {
     path
 }
 
+/// A fixture that is a program.
+pub(crate) fn helper(name: &str) -> PathBuf {
+    profile_dir()
+        .join("examples")
+        .join(format!("{name}{EXE_SUFFIX}"))
+}
+
 /// The program `agentsys`.
 pub(crate) fn program() -> PathBuf {
     built(&PROGRAM, build_program).join(format!("agentsys{EXE_SUFFIX}"))

@@ -7,7 +7,7 @@ pub(crate) mod loader;
 mod logs;
 mod process;
 
-pub(crate) use build::{build_to_abort, example, library, program};
+pub(crate) use build::{build_to_abort, example, helper, library, program};
 pub(crate) use host::{Place, Setup, TestHost, options};
 pub(crate) use journal::Journal;
 pub(crate) use logs::{logged, plugin_logs};
