@@ -4,15 +4,10 @@
 //! name, hands out the old code for a path that it has seen. So each generation is opened from a copy of its own, under a
 //! name that was never used before, and what an operator does to the files in a plugin directory touches no mapping.
 //!
-//! Each host keeps its copies in a directory of its own, `generations/<pid>-<time>/` in the state directory, and holds a lock
-//! on a file in it. A lock ends with its process however that ends, so a directory whose lock is free belongs to no living
-//! host, and the next host removes it. `generations/lock` is held while directories are created or removed: without it,
-//! a directory that is not locked *yet* would look like a dead one.
+//! Each host keeps its copies in a directory of its own, `generations/<pid>-<time>/` in the state directory; see
+//! [`host_dirs`](crate::host_dirs).
 
 #![forbid(unsafe_code)]
-
-mod disk;
-mod sweep;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,8 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, io};
 
-use disk::HostDir;
-
+use crate::host_dirs::{self, HostDir, HostDirError};
 use crate::inspect::ContentHash;
 
 /// The private copies of one host.
@@ -39,9 +33,9 @@ impl CopyStore {
     /// # Errors
     /// If the directory cannot be created, made private or locked. A leftover that cannot be removed is logged only.
     pub fn open(state_dir: &Path) -> Result<CopyStore, CopyError> {
-        let generations = disk::generations(state_dir)?;
-        let turn = disk::lock(&generations)?;
-        let swept = sweep::sweep(&generations);
+        let generations = host_dirs::shared(state_dir, "generations")?;
+        let turn = host_dirs::lock(&generations)?;
+        let swept = host_dirs::sweep(&generations, |_| ());
         let dir = HostDir::create(&generations)?;
         drop(turn);
         Ok(CopyStore {
@@ -73,7 +67,8 @@ impl CopyStore {
         let path = self
             .dir()
             .join(format!("{}-{number}.{ending}", hash.short()));
-        let mut file = disk::create_new(&path).map_err(|error| CopyError::write(&path, error))?;
+        let mut file =
+            host_dirs::create_new(&path).map_err(|error| CopyError::write(&path, error))?;
         let copy = PrivateCopy {
             path,
             _dir: Arc::clone(&self.dir),
@@ -113,30 +108,9 @@ impl Drop for PrivateCopy {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
-    /// A directory is missing and cannot be created.
-    #[error("{}: cannot be created: {error}; name a state directory that the host may write to", path.display())]
-    Create {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// A directory belongs to another user, who could exchange the files in it.
-    #[error("{}: cannot be closed to other users: {error}; name a state directory of the host's own user", path.display())]
-    Private {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// A lock file cannot be created or locked.
-    #[error("{}: cannot be locked: {error}; name a state directory on a file system with locks", path.display())]
-    Lock {
-        /// The lock file.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
+    /// There is no directory for them.
+    #[error(transparent)]
+    Dir(#[from] HostDirError),
     /// A copy cannot be written.
     #[error("{}: the private copy cannot be written: {error}; look at the space and the rights there", path.display())]
     Write {

@@ -23,6 +23,7 @@ mod discover;
 mod error;
 mod generation;
 mod host_api;
+mod host_dirs;
 mod inspect;
 mod instance;
 mod layout;
@@ -46,6 +47,7 @@ pub use discover::{
     Candidate, Discovery, Rejected, Shadowed, UnreadableDir, discover, inspect_candidate,
     is_library_name, list_libraries,
 };
+pub use host_dirs::HostDirError;
 pub use inspect::{
     ContentHash, Fault, Format, Incomplete, InspectError, Inspected, MAX_FILE_LEN, MAX_RECORDS,
     SectionFault, inspect, inspect_bytes, is_complete, read_and_inspect,

@@ -106,7 +106,7 @@ fn a_state_directory_that_cannot_be_made_says_what_to_do() {
     let state = TempDir::new().unwrap();
     let file = state.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = CopyError::Create {
+    let error = HostDirError::Create {
         path: file.join("generations"),
         error: fs::create_dir(file.join("generations")).unwrap_err(),
     };

@@ -1,25 +1,34 @@
-//! Private directories, files and locks on the disk.
+//! A directory of its own for each living host, below one that all hosts of a state directory share.
+//!
+//! Such a directory is named `<pid>-<time>` and holds a locked file. A lock ends with its process however that ends, so a
+//! directory whose lock is free belongs to no living host, and the next host removes it. The shared directory has a lock too, held
+//! while directories are created or removed: without it, a directory that is not locked *yet* would look like a dead one.
+
+#![forbid(unsafe_code)]
+
+mod sweep;
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::CopyError;
+pub(crate) use sweep::sweep;
+
 use crate::private::{private_dirs, private_file};
 
-/// The name of the lock file, in `generations/` and in each host's directory.
-pub(super) const LOCK: &str = "lock";
+/// The name of the lock file, in the shared directory and in each host's.
+const LOCK: &str = "lock";
 
-/// The directory of all hosts' copies, created if need be, closed to other users.
-pub(super) fn generations(state_dir: &Path) -> Result<PathBuf, CopyError> {
-    let path = state_dir.join("generations");
-    let create = |error| CopyError::Create {
+/// The directory `name` in the state directory, which hosts share: created if need be, closed to other users.
+pub(crate) fn shared(state_dir: &Path, name: &str) -> Result<PathBuf, HostDirError> {
+    let path = state_dir.join(name);
+    let create = |error| HostDirError::Create {
         path: path.clone(),
         error,
     };
     private_dirs(true).create(&path).map_err(create)?;
-    close_to_others(&path).map_err(|error| CopyError::Private {
+    close_to_others(&path).map_err(|error| HostDirError::Private {
         path: path.clone(),
         error,
     })?;
@@ -27,14 +36,14 @@ pub(super) fn generations(state_dir: &Path) -> Result<PathBuf, CopyError> {
 }
 
 /// Waits for the turn of this host to create and remove directories. The turn ends when the file is dropped.
-pub(super) fn lock(generations: &Path) -> Result<File, CopyError> {
-    let path = generations.join(LOCK);
+pub(crate) fn lock(shared: &Path) -> Result<File, HostDirError> {
+    let path = shared.join(LOCK);
     let lock = || {
         let file = open_lock(&path)?;
         file.lock()?;
         Ok(file)
     };
-    lock().map_err(|error| CopyError::Lock {
+    lock().map_err(|error| HostDirError::Lock {
         path: path.clone(),
         error,
     })
@@ -42,15 +51,15 @@ pub(super) fn lock(generations: &Path) -> Result<File, CopyError> {
 
 /// The directory of one living host: locked, and removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct HostDir {
+pub(crate) struct HostDir {
     path: PathBuf,
     lock: Option<File>,
 }
 
 impl HostDir {
     /// Creates and locks a directory that is no other host's. The caller holds the turn.
-    pub(super) fn create(generations: &Path) -> Result<Self, CopyError> {
-        let path = new_dir(generations)?;
+    pub(crate) fn create(shared: &Path) -> Result<Self, HostDirError> {
+        let path = new_dir(shared)?;
         let lock = path.join(LOCK);
         let hold = || {
             let file = open_lock(&lock)?;
@@ -62,11 +71,11 @@ impl HostDir {
                 path,
                 lock: Some(file),
             }),
-            Err(error) => Err(CopyError::Lock { path: lock, error }),
+            Err(error) => Err(HostDirError::Lock { path: lock, error }),
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -80,7 +89,7 @@ impl Drop for HostDir {
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let path = self.path.display();
-                tracing::warn!(%path, %error, "the directory of private copies could not be removed; the next start will");
+                tracing::warn!(%path, %error, "a directory of this host's could not be removed; the next start will");
             }
             _ => {}
         }
@@ -88,7 +97,7 @@ impl Drop for HostDir {
 }
 
 /// Creates a file that did not exist, for this user only.
-pub(super) fn create_new(path: &Path) -> io::Result<File> {
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     private_file().write(true).create_new(true).open(path)
 }
 
@@ -101,18 +110,18 @@ fn open_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Creates `<pid>-<time>`. The process id alone is not enough: two stores of one process have the same, and so may hosts in
+/// Creates `<pid>-<time>`. The process id alone is not enough: two hosts of one process have the same, and so may hosts in
 /// two containers that share a state directory. Nor may a name be used again, which a closing host may be removing.
-fn new_dir(generations: &Path) -> Result<PathBuf, CopyError> {
+fn new_dir(shared: &Path) -> Result<PathBuf, HostDirError> {
     let pid = std::process::id();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut number = now.unwrap_or_default().as_nanos();
     loop {
-        let path = generations.join(format!("{pid}-{number}"));
+        let path = shared.join(format!("{pid}-{number}"));
         match private_dirs(false).create(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => return Err(CopyError::Create { path, error }),
+            Err(error) => return Err(HostDirError::Create { path, error }),
         }
     }
 }
@@ -143,4 +152,34 @@ fn real(path: &Path) -> io::Result<PathBuf> {
     } else {
         fs::canonicalize(path)
     }
+}
+
+/// A host cannot have a directory of its own in the state directory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostDirError {
+    /// A directory is missing and cannot be created.
+    #[error("{}: cannot be created: {error}; name a state directory that the host may write to", path.display())]
+    Create {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A directory belongs to another user, who could exchange the files in it.
+    #[error("{}: cannot be closed to other users: {error}; name a state directory of the host's own user", path.display())]
+    Private {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A lock file cannot be created or locked.
+    #[error("{}: cannot be locked: {error}; name a state directory on a file system with locks", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
 }

@@ -4,15 +4,15 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::LOCK;
+use super::LOCK;
 
-/// Removes the directories of dead hosts and returns them, sorted. The caller holds the turn.
-pub(super) fn sweep(generations: &Path) -> Vec<PathBuf> {
-    let dirs = match host_dirs(generations) {
+/// Removes the directories of dead hosts, each after a `last_look`, and returns them, sorted. The caller holds the turn.
+pub(crate) fn sweep(shared: &Path, mut last_look: impl FnMut(&Path)) -> Vec<PathBuf> {
+    let dirs = match host_dirs(shared) {
         Ok(dirs) => dirs,
         Err(error) => {
-            let path = generations.display();
-            tracing::warn!(%path, %error, "the copies of dead hosts could not be looked for");
+            let path = shared.display();
+            tracing::warn!(%path, %error, "what dead hosts left could not be looked for");
             return Vec::new();
         }
     };
@@ -20,6 +20,7 @@ pub(super) fn sweep(generations: &Path) -> Vec<PathBuf> {
     for dir in dirs {
         let removed = is_dead(&dir).and_then(|dead| {
             if dead {
+                last_look(&dir);
                 fs::remove_dir_all(&dir)?;
             }
             Ok(dead)
@@ -31,7 +32,7 @@ pub(super) fn sweep(generations: &Path) -> Vec<PathBuf> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 let path = dir.display();
-                tracing::warn!(%path, %error, "the copies of a dead host could not be removed");
+                tracing::warn!(%path, %error, "what a dead host left could not be removed");
             }
         }
     }
@@ -39,9 +40,9 @@ pub(super) fn sweep(generations: &Path) -> Vec<PathBuf> {
 }
 
 /// The directories that are named as hosts name theirs. Whatever else is there is not ours to remove.
-fn host_dirs(generations: &Path) -> io::Result<Vec<PathBuf>> {
+fn host_dirs(shared: &Path) -> io::Result<Vec<PathBuf>> {
     let mut dirs = Vec::new();
-    for entry in fs::read_dir(generations)? {
+    for entry in fs::read_dir(shared)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() && entry.file_name().to_str().is_some_and(names_a_host) {
             dirs.push(entry.path());
