@@ -98,7 +98,12 @@ impl Drop for HostDir {
 
 /// Creates a file that did not exist, for this user only.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
-    private_file().write(true).create_new(true).open(path)
+    // Read too: who maps a file to write to it must be able to.
+    private_file()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {

@@ -15,7 +15,9 @@
 //! | made, initialized, called, cleaned up | [`Instance`] |
 //! | closed, unmapped and seen to be, or pinned for a reason | [`End`] |
 //! | what plugins may ask of the host | [`Services`] |
+//! | whose code a thread runs, and whose ended the host | [`Attribution`], [`catch_crashes`] |
 
+mod attribution;
 mod closing;
 mod copies;
 mod description;
@@ -41,6 +43,10 @@ mod threads;
 mod unmap;
 mod waker;
 
+pub use attribution::{
+    About, Activity, Aftermath, Attribution, AttributionError, Crash, Doing, How, Left, MayBlock,
+    Running, Tag, ThreadName, catch_crashes, may_block,
+};
 pub use closing::{End, Pin};
 pub use copies::{CopyError, CopyStore, PrivateCopy};
 pub use discover::{
