@@ -16,7 +16,7 @@
 //! | the slots of a host, and their memory | `area`, `memory` |
 //! | which slot is the thread's | `seat` |
 //! | the files | `files` |
-//! | the hooks that mark | `crash` |
+//! | the hooks that mark | `crash`, `signal_stack` |
 //! | what dead hosts left | `aftermath` |
 //!
 //! Entering and leaving cost a thread-local access and three stores to the thread's own cache lines; a thread's first entry takes a lock, no other does.
@@ -30,6 +30,8 @@ mod crash;
 mod files;
 mod memory;
 mod seat;
+#[cfg(unix)]
+mod signal_stack;
 mod slot;
 mod tag;
 mod word;

@@ -4,18 +4,22 @@
 //! without a destructor, which any code may read at any time; the list behind it, which gives the slots back at the thread's end,
 //! is looked at only when the thread goes from one host's plugins to another's.
 
+#[cfg(unix)]
+use std::cell::OnceCell;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::Arc;
 
 use super::area::Area;
+#[cfg(unix)]
+use super::signal_stack::SignalStack;
 use super::slot::Slot;
 
 thread_local! {
     static HERE: Cell<Here> = const { Cell::new(Here::NOWHERE) };
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
-    static SEATS: Seats = const { Seats(RefCell::new(Vec::new())) };
+    static SEATS: Seats = const { Seats::none() };
 }
 
 /// The slot that the thread used last. It is one of the thread's seats, or [`NOBODYS`].
@@ -78,7 +82,12 @@ impl Drop for GoBack {
     }
 }
 
-struct Seats(RefCell<Vec<Seat>>);
+struct Seats {
+    seats: RefCell<Vec<Seat>>,
+    /// So that a stack overflow can be marked too.
+    #[cfg(unix)]
+    signals: OnceCell<Option<SignalStack>>,
+}
 
 struct Seat {
     area: Arc<Area>,
@@ -86,8 +95,18 @@ struct Seat {
 }
 
 impl Seats {
+    const fn none() -> Self {
+        Self {
+            seats: RefCell::new(Vec::new()),
+            #[cfg(unix)]
+            signals: OnceCell::new(),
+        }
+    }
+
     fn find(&self, area: &Arc<Area>) -> Option<Here> {
-        let mut seats = self.0.borrow_mut();
+        #[cfg(unix)]
+        self.signals.get_or_init(SignalStack::give);
+        let mut seats = self.seats.borrow_mut();
         if let Some(seat) = seats.iter().find(|seat| Arc::ptr_eq(&seat.area, area)) {
             return Some(seat.here());
         }
@@ -103,7 +122,7 @@ impl Seats {
 
 impl Drop for Seats {
     fn drop(&mut self) {
-        for seat in self.0.take() {
+        for seat in self.seats.take() {
             if !seat.let_go() {
                 // A plugin's code called `exit`, and goes on to the hook that marks it.
                 std::mem::forget(seat);
@@ -162,7 +181,7 @@ fn set_may_block(may_block: bool) {
     MAY_BLOCK.set(may_block);
     // A thread whose seats are gone has no slot that anybody looks at.
     let _ = SEATS.try_with(|seats| {
-        for seat in seats.0.borrow().iter() {
+        for seat in seats.seats.borrow().iter() {
             seat.area.slot(seat.index).set_may_block(may_block);
         }
     });

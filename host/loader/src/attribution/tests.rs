@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod cost;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod crashes;
 #[cfg(unix)]
 mod damage;

@@ -1,9 +1,10 @@
 //! Real ends of real processes, as the next host sees them.
 
-use std::io::{BufRead, BufReader, Read};
+mod host;
+
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Barrier;
 
 use tempfile::TempDir;
 
@@ -54,6 +55,13 @@ fn a_stack_overflow_is_put_down_to_the_route_and_still_told_by_the_standard_libr
 }
 
 #[test]
+fn a_stack_overflow_on_a_thread_that_rust_did_not_start_is_marked_too() {
+    let end = Ended::of("overflow elsewhere");
+    assert_eq!(end.status.signal(), Some(libc::SIGSEGV));
+    end.assert_crashed("echo: a thread of its own", How::Signal("SIGSEGV"));
+}
+
+#[test]
 fn a_call_of_exit_is_put_down_to_the_route_that_made_it() {
     let end = Ended::of("exit");
     assert_eq!(end.status.code(), Some(0));
@@ -68,6 +76,12 @@ fn the_innermost_of_nested_calls_is_to_blame() {
 #[test]
 fn a_crash_after_a_nested_call_is_the_outer_ones() {
     Ended::of("after nested").assert_crashed("echo: route wild", How::Signal("SIGABRT"));
+}
+
+#[test]
+fn a_crash_after_a_nested_call_of_another_hosts_plugin_is_the_outer_ones() {
+    let end = Ended::of("after another host's");
+    end.assert_crashed("echo: route wild", How::Signal("SIGABRT"));
 }
 
 #[test]
@@ -133,7 +147,7 @@ impl Ended {
         Self::by(end, None)
     }
 
-    /// Sends it that signal once it says that it is ready.
+    /// Sends that signal to the thread that says that it is ready.
     fn by_signal(end: &str, signal: i32) -> Self {
         Self::by(end, Some(signal))
     }
@@ -144,7 +158,7 @@ impl Ended {
             .args([
                 "--exact",
                 "--nocapture",
-                "attribution::tests::crashes::be_a_host",
+                "attribution::tests::crashes::host::be_a_host",
             ])
             .env(END, end)
             .env(STATE, state.path())
@@ -156,10 +170,11 @@ impl Ended {
         if let Some(signal) = signal {
             let lines = BufReader::new(child.stdout.take().unwrap()).lines();
             let mut lines = lines.map_while(Result::ok);
-            assert!(lines.any(|line| line.ends_with("ready")));
+            let thread = lines.find_map(|line| line.split_once("ready: ")?.1.parse::<i32>().ok());
             let pid = i32::try_from(child.id()).unwrap();
-            // SAFETY: a child that was not waited for yet.
-            assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+            // SAFETY: a thread of a child that was not waited for yet.
+            let sent = unsafe { libc::syscall(libc::SYS_tgkill, pid, thread.unwrap(), signal) };
+            assert_eq!(sent, 0);
         }
         // Open until the end: closed, it would end what waits.
         let stdin = child.stdin.take();
@@ -194,107 +209,4 @@ impl Ended {
             .collect();
         assert_eq!(left, who, "{}", self.stderr);
     }
-}
-
-/// Not a test: what [`Ended`] runs. Without the variables it does nothing.
-#[test]
-fn be_a_host() {
-    let (Ok(end), Some(state)) = (std::env::var(END), std::env::var_os(STATE)) else {
-        return;
-    };
-    let no_core = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: a limit of this process.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &no_core) };
-    if end == "dealt with" {
-        deal_with_segfaults();
-    }
-    catch_crashes();
-    let (attribution, _) = Attribution::open(Path::new(&state)).unwrap();
-    if end == "opening" {
-        let tag = attribution.register(about("echo")).unwrap();
-        tag.run(Activity::Opening, || std::process::exit(1));
-    }
-    let (tag, inner) = (tag(&attribution, "echo"), tag(&attribution, "inner"));
-    let inside = Barrier::new(2);
-    match end.as_str() {
-        "host aborts" => {
-            tag.run(WILD, || ());
-            std::process::abort()
-        }
-        "host exits" => {
-            tag.run(WILD, || ());
-            std::process::exit(3)
-        }
-        "dealt with" => {
-            // SAFETY: it is dealt with.
-            tag.run(WILD, || unsafe { libc::raise(libc::SIGSEGV) });
-            tag.run(WILD, wait)
-        }
-        "bystander" => std::thread::scope(|scope| {
-            scope.spawn(|| {
-                inner.run(CALM, || {
-                    inside.wait();
-                    std::thread::park();
-                });
-            });
-            inside.wait();
-            tag.run(WILD, || std::process::abort())
-        }),
-        "nested" => tag.run(WILD, || inner.run(WILD, || std::process::abort())),
-        "after nested" => tag.run(WILD, || {
-            inner.run(WILD, || ());
-            std::process::abort()
-        }),
-        end => tag.run(WILD, || do_wildly(end)),
-    }
-}
-
-fn do_wildly(end: &str) {
-    match end {
-        // SAFETY: it is not, and that is the point.
-        "segfault" => unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) },
-        "abort" => std::process::abort(),
-        "overflow" => drop(overflow(1)),
-        "exit" => std::process::exit(0),
-        "fork" => fork_and_crash(),
-        "wait" => wait(),
-        _ => panic!("there is no such end: {end}"),
-    }
-}
-
-fn wait() {
-    println!("\nready");
-    // Until the parent ends this process, or is gone.
-    let _ = std::io::stdin().read_to_end(&mut Vec::new());
-}
-
-#[expect(unconditional_recursion, reason = "that is the point")]
-fn overflow(depth: u64) -> [u64; 64] {
-    let mut frame = std::hint::black_box([depth; 64]);
-    frame[0] += overflow(depth + 1)[0];
-    std::hint::black_box(frame)
-}
-
-fn fork_and_crash() {
-    // SAFETY: the child does nothing but abort.
-    unsafe {
-        let child = libc::fork();
-        if child == 0 {
-            libc::abort();
-        }
-        let mut status = 0;
-        assert_eq!(libc::waitpid(child, &mut status, 0), child);
-        assert!(libc::WIFSIGNALED(status));
-    }
-    wait();
-}
-
-/// As a program does that has another use for them.
-fn deal_with_segfaults() {
-    extern "C" fn deal(_: libc::c_int) {}
-    // SAFETY: a handler that does nothing, and whose signals are raised alone.
-    unsafe { libc::signal(libc::SIGSEGV, deal as *const () as libc::sighandler_t) };
 }
