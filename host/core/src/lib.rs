@@ -88,4 +88,3 @@ pub use panics::PanicStreak;
 pub use plugin::Plugin;
 pub use quarantine::{Content, Quarantine, QuarantineError, QuarantineKind, Quarantined};
 pub use status::{AgentStatus, PluginStatus, RetiredStatus, RouteStatus};
-pub use status::{AgentStatus, PluginStatus, RouteStatus};
