@@ -18,7 +18,18 @@ fn soak(calls_of_a_thread: Option<u64>) -> Report {
         calls_of_a_thread,
     };
     let report = soak.run(dir.path());
-    println!("{report:#?}");
+    let Report {
+        calls,
+        took,
+        outside,
+        during,
+        first_answer,
+        resident,
+        ..
+    } = &report;
+    println!(
+        "{calls} calls in {took:?}; in microseconds, outside: {outside}, during: {during}, first answer: {first_answer}; resident: {resident:?} KiB"
+    );
     report
 }
 

@@ -253,6 +253,13 @@ impl Tally {
     }
 }
 
+impl std::fmt::Display for Latency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { p50, p99, p999 } = self;
+        write!(f, "p50 {p50:.1}, p99 {p99:.1}, p99.9 {p999:.1}")
+    }
+}
+
 impl Latency {
     fn of(sketch: &DDSketch) -> Self {
         let quantile = |q| sketch.quantile(q).ok().flatten().unwrap_or_default();

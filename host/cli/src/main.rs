@@ -18,6 +18,8 @@ use commands::list::What;
 use exit::{Code, Failure};
 
 fn main() {
+    // Before all else: a host tries new plugins in a process of this very program.
+    agentsys_host::probe_entry();
     let cli = Cli::parse();
     logging::start(&cli);
     let code = match start(cli.command, &cli.settings) {
@@ -48,6 +50,7 @@ fn start(command: Command, settings: &Settings) -> Result<(), Failure> {
             Command::Errors(args) => commands::errors::errors(args, settings).await,
             Command::Events(args) => commands::events::events(args, settings).await,
             Command::History(args) => commands::history::history(args, settings).await,
+            Command::Quarantine(command) => commands::quarantine::quarantine(command, settings),
             Command::Reload(args) => commands::change::reload(args, settings).await,
             Command::Enable(args) => commands::change::enable(args, settings).await,
             Command::Disable(args) => commands::change::disable(args, settings).await,

@@ -7,12 +7,13 @@ use agentsys_loader::{CopyStore, Discovery, Linked, discover};
 use agentsys_router::{Agent, Router};
 use agentsys_storage::{Storage, StorageConfig};
 
+use crate::admission::Admission;
 use crate::builder::{Base, Change, HostBuilder};
 use crate::config::{Config, Loaded, Sources, StorageType};
 use crate::error::HostError;
 use crate::events::EventLog;
 use crate::failures::FailureLog;
-use crate::ground::{Ground, Settings};
+use crate::ground::{Files, Ground, Settings};
 use crate::host::{Host, Inner};
 use crate::lifecycle::Driver;
 use crate::policies::{InCode, Policies};
@@ -68,7 +69,7 @@ impl HostBuilder {
             .linked
             .into_iter()
             .collect::<Result<Vec<Linked>, HostError>>()?;
-        let copies = open_copies(&config)?;
+        let files = open_files(&config)?;
         let runtimes = match self.runtime {
             Some(handle) => Runtimes::shared(handle),
             None => Runtimes::start()?,
@@ -91,8 +92,7 @@ impl HostBuilder {
             loaded: Arc::new(loaded),
             policies: Arc::new(policies),
         };
-        let copies = copies.map(Arc::new);
-        let ground = Ground::new(copies, runtimes, Router::new(router), storage, settings);
+        let ground = Ground::new(files, runtimes, Router::new(router), storage, settings);
         let found = find(&ground, config.host.plugin_dirs.clone()).await;
         Ok(Prepared {
             found,
@@ -135,7 +135,7 @@ impl Base {
     }
 }
 
-fn open_copies(config: &Config) -> Result<Option<CopyStore>, HostError> {
+fn open_files(config: &Config) -> Result<Option<Files>, HostError> {
     if config.host.plugin_dirs.is_empty() {
         return Ok(None);
     }
@@ -145,7 +145,8 @@ fn open_copies(config: &Config) -> Result<Option<CopyStore>, HostError> {
         1 => tracing::info!("removed the private copies that a host that ended left behind"),
         n => tracing::info!("removed the private copies that {n} hosts that ended left behind"),
     }
-    Ok(Some(copies))
+    let admission = Admission::open(&config.host)?;
+    Ok(Some(Files { copies, admission }))
 }
 
 fn storage_config(config: &Config) -> StorageConfig {

@@ -4,11 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agentsys_loader::{ConfigIssue, ConfigKey, CopyError, Failure, InspectError, LoadError};
+use agentsys_loader::{
+    ConfigIssue, ConfigKey, CopyError, Failure, InspectError, LoadError, ProbeError,
+};
 use agentsys_router::RouterError;
 use agentsys_storage::StorageError;
 
 use crate::config::{ConfigErrors, ConfigProblem, Loaded};
+use crate::quarantine::{QuarantineError, Quarantined};
 
 /// A host cannot be built. What is wrong with a plugin is no such error: the host runs without it, and says so in its status.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,9 @@ pub enum HostError {
     /// The state directory cannot be used.
     #[error("the state directory cannot be used: {0}")]
     StateDir(#[from] CopyError),
+    /// The quarantine in the state directory cannot be used.
+    #[error(transparent)]
+    Quarantine(#[from] QuarantineError),
     /// A thread or a runtime cannot be started.
     #[error("the host's {what} cannot be started: {source}")]
     Start {
@@ -93,6 +99,17 @@ pub enum PluginError {
     /// Its private copy cannot be made.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// It did harm before, and is not opened again.
+    #[error("{}: this content is in quarantine: {}. Drop another build, or run `agentsys quarantine clear {}`", path.display(), quarantined.cause, quarantined.plugin)]
+    Quarantined {
+        /// The plugin's file.
+        path: PathBuf,
+        /// What it did, and when.
+        quarantined: Box<Quarantined>,
+    },
+    /// It fails in the process that tries new content before the host opens it.
+    #[error(transparent)]
+    Probe(Box<ProbeError>),
     /// It cannot be opened.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -174,10 +191,24 @@ impl PluginError {
         Self::Config(problems.map(|problem| problem.to_string()).collect())
     }
 
+    /// The whole report behind the one line, where there is more to say.
+    pub(crate) fn report(&self) -> Option<&str> {
+        match self {
+            Self::Load(error) => error.report(),
+            Self::Probe(error) => error.report(),
+            _ => None,
+        }
+    }
+
     /// Whether another try would fail in the same way.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
-            Self::Inspect(_) | Self::Changed { .. } | Self::Config(_) | Self::Route(_) => true,
+            Self::Inspect(_)
+            | Self::Changed { .. }
+            | Self::Config(_)
+            | Self::Route(_)
+            | Self::Quarantined { .. } => true,
+            Self::Probe(error) => error.fault.is_of_content(),
             Self::Load(error) => !matches!(error, LoadError::Thread { .. }),
             _ => false,
         }

@@ -17,6 +17,7 @@ pub(crate) struct Finish {
     slot: Arc<Slot>,
     instance: Weak<Instance>,
     serving: Weak<Serving>,
+    task: u64,
     count: Count,
 }
 
@@ -45,6 +46,7 @@ impl Finish {
             slot: Arc::clone(slot),
             instance: Arc::downgrade(instance),
             serving: Weak::clone(serving),
+            task: task.id(),
             count: Count {
                 meters: Arc::clone(meters),
                 timer,
@@ -84,6 +86,7 @@ impl Finish {
                     && let Some(serving) = self.serving.upgrade()
                     && let Some(delay) = self.slot.poison(&instance)
                 {
+                    serving.note_panic(self.task, &failure);
                     serving.replace_poisoned(Arc::clone(&self.slot), instance, delay, &failure);
                 }
                 let error = convert::task_error(failure);

@@ -8,6 +8,7 @@ use agentsys_router::Router;
 use agentsys_storage::Storage;
 use arc_swap::ArcSwap;
 
+use crate::admission::Admission;
 use crate::config::Loaded;
 use crate::metrics::Registry;
 use crate::policies::Policies;
@@ -17,12 +18,19 @@ use crate::runtimes::Runtimes;
 #[derive(Clone)]
 pub(crate) struct Ground {
     /// None where no directory holds plugins.
-    pub(crate) copies: Option<Arc<CopyStore>>,
+    pub(crate) files: Option<Arc<Files>>,
     pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) router: Router,
     pub(crate) storage: Storage,
     pub(crate) metrics: Arc<Registry>,
     settings: Arc<ArcSwap<Settings>>,
+}
+
+/// What is opened, and from where.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) copies: CopyStore,
+    pub(crate) admission: Admission,
 }
 
 /// What the config says: exchanged as a whole when that changes.
@@ -34,14 +42,14 @@ pub(crate) struct Settings {
 
 impl Ground {
     pub(crate) fn new(
-        copies: Option<Arc<CopyStore>>,
+        files: Option<Files>,
         runtimes: Runtimes,
         router: Router,
         storage: Storage,
         settings: Settings,
     ) -> Self {
         Self {
-            copies,
+            files: files.map(Arc::new),
             runtimes: Arc::new(runtimes),
             router,
             storage,

@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod added;
+mod admission;
 mod agent;
 mod blocking;
 mod builder;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentsys_loader::{
-    Candidate, ContentHash, CopyStore, End, Generation, Inspected, Linked, Metadata, PrivateCopy,
+    Candidate, ContentHash, End, Generation, Inspected, Linked, Metadata, PrivateCopy,
     Source as FileSource, read_and_inspect,
 };
 use tokio::sync::watch;
@@ -86,11 +86,18 @@ pub(crate) async fn open(
 ) -> Result<Opened, PluginError> {
     let services = Arc::new(PluginServices::new(ground, name));
     let (on_end, end) = watch::channel(None);
+    let workers = ground.runtimes.workers();
+    // Bounded by the time that a probe has.
+    let admitted = {
+        let (source, ground) = (source.clone(), ground.clone());
+        let admitting = workers.spawn_blocking(move || admit(&source, &ground));
+        admitting.await
+    };
+    let admitted = admitted.map_err(|error| PluginError::Internal(error.to_string()))??;
     let opening = {
-        let (source, name, copies) = (source.clone(), Arc::clone(name), ground.copies.clone());
-        let services = Arc::clone(&services);
-        let work = move || open_source(&source, copies.as_deref(), name, number, services, on_end);
-        ground.runtimes.workers().spawn_blocking(work)
+        let (name, services) = (Arc::clone(name), Arc::clone(&services));
+        let on_end = move |end| drop(on_end.send_replace(Some(end)));
+        workers.spawn_blocking(move || open_admitted(admitted, name, number, services, on_end))
     };
     let limit = options.initialize_timeout;
     let opened = within(ground.runtimes.control(), limit, opening).await;
@@ -120,15 +127,14 @@ pub(crate) async fn open(
     })
 }
 
-fn open_source(
-    source: &Source,
-    copies: Option<&CopyStore>,
-    plugin: Arc<str>,
-    number: u64,
-    services: Arc<PluginServices>,
-    on_end: watch::Sender<Option<End>>,
-) -> Result<(Generation, Metadata, Option<Content>), PluginError> {
-    let on_end = move |end| drop(on_end.send_replace(Some(end)));
+/// What may be opened.
+enum Admitted {
+    Content(Content),
+    Linked(Linked),
+}
+
+/// Copies a content and looks whether it may be opened.
+fn admit(source: &Source, ground: &Ground) -> Result<Admitted, PluginError> {
     // Read again, and copied from these very bytes: what is opened is what was inspected.
     let (path, before, (inspected, bytes)) = match source {
         Source::File(candidate) => {
@@ -139,10 +145,7 @@ fn open_source(
             let copy = read_and_inspect(content.copy.path())?;
             (&content.path, &content.inspected, copy)
         }
-        Source::Linked(linked) => {
-            let generation = Generation::link(linked, plugin, number, services, on_end)?;
-            return Ok((generation, linked.metadata().clone(), None));
-        }
+        Source::Linked(linked) => return Ok(Admitted::Linked(linked.clone())),
     };
     let (before, now) = (
         &before.metadata.plugin.name,
@@ -155,22 +158,42 @@ fn open_source(
             reason,
         });
     }
-    let copies =
-        copies.ok_or_else(|| PluginError::Internal("there is no state directory".to_owned()))?;
-    let copy = Arc::new(copies.copy(&bytes, &inspected.content_hash)?);
+    let files = ground
+        .files
+        .as_ref()
+        .ok_or_else(|| PluginError::Internal("there is no state directory".to_owned()))?;
+    let copy = files.copies.copy(&bytes, &inspected.content_hash)?;
+    drop(bytes);
+    files.admission.admit(path, &inspected, &copy)?;
+    Ok(Admitted::Content(Content {
+        path: path.clone(),
+        inspected,
+        copy: Arc::new(copy),
+    }))
+}
+
+fn open_admitted(
+    admitted: Admitted,
+    plugin: Arc<str>,
+    number: u64,
+    services: Arc<PluginServices>,
+    on_end: impl Fn(End) + Send + Sync + 'static,
+) -> Result<(Generation, Metadata, Option<Content>), PluginError> {
+    let content = match admitted {
+        Admitted::Content(content) => content,
+        Admitted::Linked(linked) => {
+            let generation = Generation::link(&linked, plugin, number, services, on_end)?;
+            return Ok((generation, linked.metadata().clone(), None));
+        }
+    };
     let source = FileSource {
-        path,
-        inspected: &inspected,
-        copy: Arc::clone(&copy),
+        path: &content.path,
+        inspected: &content.inspected,
+        copy: Arc::clone(&content.copy),
         plugin,
         number,
     };
     let generation = Generation::open(source, services, on_end)?;
-    let metadata = inspected.metadata.clone();
-    let content = Content {
-        path: path.clone(),
-        inspected,
-        copy,
-    };
+    let metadata = content.inspected.metadata.clone();
     Ok((generation, metadata, Some(content)))
 }

@@ -13,6 +13,7 @@ use crate::ground::Ground;
 use crate::lifecycle::Driver;
 use crate::opening::Opened;
 use crate::options::PluginOptions;
+use crate::panics::PanicStreak;
 use crate::runtimes::{after, within};
 use crate::services::PluginServices;
 use crate::slot::Slot;
@@ -31,6 +32,7 @@ pub(crate) struct Serving {
     driver: Weak<Driver>,
     /// The routes that have their policy from its options.
     policed: Mutex<BTreeSet<String>>,
+    streak: Mutex<PanicStreak>,
 }
 
 impl Serving {
@@ -52,6 +54,9 @@ impl Serving {
             ground: ground.clone(),
             driver,
             policed: Mutex::default(),
+            streak: Mutex::new(PanicStreak::new(
+                ground.loaded().config.host.quarantine_after,
+            )),
         };
         serving.check_config().await?;
         for _ in 0..options.instances.max(1) {
@@ -152,6 +157,22 @@ impl Serving {
                 }
             }
         });
+    }
+
+    /// An instance panicked on that task. After so many in a row, the content is not served any more.
+    pub(crate) fn note_panic(&self, task: u64, why: &Failure) {
+        let successes = self.ground.metrics.plugin(&self.name).calls.successes();
+        let mut streak = self.streak.lock().unwrap_or_else(PoisonError::into_inner);
+        if streak.panicked(task, successes) {
+            // Once is enough.
+            streak.reset();
+            let most = self.ground.loaded().config.host.quarantine_after;
+            let cause = format!(
+                "its instances panicked on {most} different tasks in a row, the last time: {}",
+                why.message
+            );
+            self.tell(|driver| driver.quarantine(&self.name, self.generation.number(), &cause));
+        }
     }
 
     /// Puts a fresh instance into the place of a poisoned one, and destroys that when its calls have ended.

@@ -114,6 +114,49 @@ pub(crate) struct Events {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// Lists what is in quarantine, with the cause and the time.
+    #[command(after_help = "\
+Examples:
+  agentsys quarantine list
+  agentsys quarantine list --json | jq '.[].cause'")]
+    List(QuarantineList),
+    /// Takes contents out of quarantine.
+    #[command(after_help = "\
+A host that runs tries them at `agentsys reload NAME`.
+
+Examples:
+  agentsys quarantine clear echo                   all builds of a plugin
+  agentsys quarantine clear 0123456789ab           one content, by the beginning of its hash
+  agentsys quarantine clear --all")]
+    Clear(QuarantineClear),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineList {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineClear {
+    /// A plugin's name, or 8 digits or more of a content's hash.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) which: Option<String>,
+    /// All of them.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Looks whether a host would run with this configuration, all its plugins included.
     #[command(after_help = "\

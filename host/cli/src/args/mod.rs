@@ -6,8 +6,8 @@ mod values;
 use clap::{Parser, Subcommand};
 
 pub(crate) use commands::{
-    Call, Change, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, Reload, Report, Run,
-    Schema, Settings, Show, State,
+    Call, Change, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, QuarantineClear,
+    QuarantineCommand, QuarantineList, Reload, Report, Run, Schema, Settings, Show, State,
 };
 pub(crate) use values::{LogFormat, LogLevel};
 
@@ -157,6 +157,18 @@ Tasks under way may finish within host.drain_timeout. Holds until the host ends 
 Example:
   agentsys disable echo")]
     Disable(Change),
+    /// Lists and clears the contents that a host does not open again.
+    #[command(
+        subcommand,
+        after_help = "\
+A content is put there when it fails its probe, when its instances panic on many tasks in a row (host.quarantine_after), or when it ended
+its host twice. It goes by the content: another build that is dropped in is tried at once.
+
+Examples:
+  agentsys quarantine list
+  agentsys quarantine clear echo"
+    )]
+    Quarantine(QuarantineCommand),
     /// Checks, shows and describes the configuration.
     #[command(
         subcommand,

@@ -188,9 +188,7 @@ fn failed(driver: &Arc<Driver>, entry: &mut Entry, event: Event, error: &PluginE
         .history
         .note(number, |record| record.ends(&error.to_string()));
     driver.publish_some(Some(step));
-    if let PluginError::Load(load) = error
-        && let Some(report) = load.report()
-    {
+    if let Some(report) = error.report() {
         let (name, report) = (Arc::clone(&entry.name), report.to_owned());
         driver.say(move || tracing::debug!(plugin = %name, "{report}"));
     }

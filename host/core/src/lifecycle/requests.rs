@@ -10,6 +10,7 @@ use super::machine::Event;
 use super::{Driver, PluginState};
 use crate::error::HostError;
 use crate::opening::Source;
+use crate::quarantine::QuarantineKind;
 
 /// What a plugin is to be replaced by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +142,44 @@ impl Driver {
             self.happened(&name, Event::Disable, Some(why.to_owned()));
         }
         Ok(())
+    }
+
+    /// Has a generation served no more, and its content opened no more. One that is linked into the program has none, and goes on.
+    pub(crate) fn quarantine(self: &Arc<Self>, name: &Arc<str>, number: u64, cause: &str) {
+        let (this, name, cause) = (Arc::clone(self), Arc::clone(name), cause.to_owned());
+        let control = self.ground.runtimes.control();
+        control.spawn(async move {
+            let content = this.change(|book| {
+                let entry = book.of(&name).filter(|entry| !entry.going)?;
+                let running = entry
+                    .running
+                    .as_ref()
+                    .filter(|running| running.number == number)?;
+                let content = running.content.clone()?;
+                entry.going = true;
+                Some(content)
+            });
+            let (Some(content), Some(files)) = (content, &this.ground.files) else {
+                return;
+            };
+            tracing::error!(plugin = %name, "{name} is put into quarantine: {cause}");
+            files.admission.quarantine(
+                &content.path,
+                &content.inspected,
+                QuarantineKind::Panics,
+                &cause,
+            );
+            drop(content);
+            this.end_one(&name, &cause).await;
+            this.change(|book| {
+                if let Some(entry) = book.of(&name) {
+                    entry.going = false;
+                    // To be refused, with the reason; another build may be there by now.
+                    this.begin_anew(entry);
+                }
+            });
+            this.look(None);
+        });
     }
 
     /// Waits until no job is under way for it.

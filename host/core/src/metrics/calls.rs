@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use agentsys_router::ErrorKind;
@@ -19,6 +19,9 @@ pub(crate) struct CallMeter {
     shards: [Shard; SHARDS],
     errors: [AtomicU64; KINDS.len()],
     latency: Sketch,
+    /// Whether successes are counted.
+    watched: AtomicBool,
+    successes: AtomicU64,
 }
 
 const SHARDS: usize = 8;
@@ -41,9 +44,23 @@ impl CallMeter {
         Timer(before.is_multiple_of(TIMED_ONE_IN).then(Instant::now))
     }
 
-    /// A call that was answered at once, and well.
+    /// A call that was answered well.
     #[inline]
     pub(crate) fn answered(&self, timer: Timer) {
+        if self.watched.load(Ordering::Relaxed) {
+            self.successes.fetch_add(1, Ordering::Relaxed);
+        }
+        self.ended(timer);
+    }
+
+    /// How many calls were answered well since this was asked for the first time: before that, nobody needs to know, and nobody counts.
+    pub(crate) fn successes(&self) -> u64 {
+        self.watched.store(true, Ordering::Relaxed);
+        self.successes.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn ended(&self, timer: Timer) {
         if let Timer(Some(began)) = timer {
             self.took(began);
         }
@@ -57,7 +74,7 @@ impl CallMeter {
     /// A call that failed.
     #[cold]
     pub(crate) fn failed(&self, timer: Timer, kind: ErrorKind) {
-        self.answered(timer);
+        self.ended(timer);
         if let Some(at) = KINDS.iter().position(|known| *known == kind) {
             self.errors[at].fetch_add(1, Ordering::Relaxed);
         }
@@ -124,6 +141,16 @@ mod tests {
         let figures = meter.snapshot();
         assert_eq!(figures.calls, 4_000);
         assert!((62..=71).contains(&figures.latency.count), "{figures:?}");
+    }
+
+    #[test]
+    fn successes_are_counted_once_somebody_asks_for_them() {
+        let meter = CallMeter::default();
+        meter.answered(meter.begin());
+        assert_eq!(meter.successes(), 0);
+        meter.answered(meter.begin());
+        meter.failed(meter.begin(), ErrorKind::Failed);
+        assert_eq!(meter.successes(), 1);
     }
 
     #[test]
