@@ -64,6 +64,15 @@ mod serving;
 mod slot;
 mod status;
 mod task;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the lifecycle does not act on it yet"
+    )
+)]
+mod watch;
 
 pub use agentsys_loader::{
     InspectError, Inspected, Linked, LinkedPlugin, inspect, pass_by, probe_entry,
