@@ -64,15 +64,8 @@ mod serving;
 mod slot;
 mod status;
 mod task;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the lifecycle does not act on it yet"
-    )
-)]
 mod watch;
+mod watchdog;
 
 pub use agentsys_loader::{
     InspectError, Inspected, Linked, LinkedPlugin, inspect, pass_by, probe_entry,
