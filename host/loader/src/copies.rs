@@ -5,7 +5,7 @@
 //! name that was never used before, and what an operator does to the files in a plugin directory touches no mapping.
 //!
 //! Each host keeps its copies in a directory of its own, `generations/<pid>-<time>/` in the state directory; see
-//! [`host_dirs`](crate::host_dirs).
+//! [`host_dirs`].
 
 #![forbid(unsafe_code)]
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+#[cfg(unix)]
 use super::seat;
 
 /// How a plugin's code ended its host.

@@ -46,6 +46,7 @@ impl Here {
 }
 
 /// The slot that the thread used last. Fit for a signal's handler.
+#[cfg(unix)]
 pub(super) fn here() -> Here {
     HERE.get()
 }

@@ -81,6 +81,7 @@ impl Slot {
     }
 
     /// Marks the call that the thread is in, if any, as what the process ends in. The first mark of a call stays. Fit for a signal's handler.
+    #[cfg(unix)]
     pub(super) fn mark(&self, how: u64) {
         let current = self.current.load(Ordering::Relaxed);
         let marked = self.marked.load(Ordering::Relaxed);
@@ -208,6 +209,7 @@ impl std::fmt::Display for ThreadName {
     }
 }
 
+#[cfg(unix)]
 fn millis(since: Duration) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or_default()
 }
