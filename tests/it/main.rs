@@ -12,6 +12,7 @@ mod discovery;
 mod embedding;
 mod errors;
 mod failures;
+mod folders;
 mod hostile_files;
 mod instances;
 mod lazy;

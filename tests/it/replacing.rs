@@ -27,7 +27,7 @@ fn put(file: &std::path::Path, build: &str) {
 /// The private copies that the process has in memory.
 fn mapped(place: &Place) -> usize {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let state = fs::canonicalize(place.state()).unwrap();
+    let state = fs::canonicalize(place.state().join("generations")).unwrap();
     let lines = maps
         .lines()
         .filter_map(|line| line.split_once(state.to_str().unwrap()));

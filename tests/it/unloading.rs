@@ -12,7 +12,7 @@ use crate::harness::loader::{NoServices, SomeTask, handler, open, outcome, text}
 /// Whether the process has a private copy of that state directory in memory.
 fn is_mapped(place: &Place) -> bool {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let state = fs::canonicalize(place.state()).unwrap();
+    let state = fs::canonicalize(place.state().join("generations")).unwrap();
     maps.contains(state.to_str().unwrap())
 }
 

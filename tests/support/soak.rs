@@ -274,7 +274,7 @@ impl Latency {
 impl Usage {
     fn now(state: &Path) -> Self {
         let maps = fs::read_to_string("/proc/self/maps").expect("Linux");
-        let state = fs::canonicalize(state).expect("it is there");
+        let state = fs::canonicalize(state.join("generations")).expect("it is there");
         let state = state.to_str().expect("text");
         let mut mapped: Vec<&str> = maps
             .lines()

@@ -20,6 +20,8 @@ use exit::{Code, Failure};
 fn main() {
     // Before all else: a host tries new plugins in a process of this very program.
     agentsys_host::probe_entry();
+    // So that the next start knows which plugin it was.
+    agentsys_host::catch_crashes();
     let cli = Cli::parse();
     logging::start(&cli);
     let code = match start(cli.command, &cli.settings) {

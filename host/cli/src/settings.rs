@@ -18,8 +18,8 @@ impl Settings {
     /// # Errors
     /// Where a path is no text, which the configuration cannot hold.
     pub(crate) fn sources(&self, plugins: &[PathBuf], state: &State) -> Result<Sources, Failure> {
-        let file = state.settings.config.as_ref().or(self.config.as_ref());
-        let sources = match file {
+        let named = state.settings.config.as_ref().or(self.config.as_ref());
+        let sources = match named {
             Some(file) => Sources::new().file(file),
             None => Sources::new().file_if_exists(FILE),
         };
@@ -38,6 +38,12 @@ impl Settings {
             sources = sources.value("host.state_dir", text(dir)?, "--state-dir");
         }
         Ok(sources)
+    }
+
+    /// The configuration's files, whether or not they are there.
+    pub(crate) fn files(&self, state: &State) -> Vec<PathBuf> {
+        let file = state.settings.config.clone().or(self.config.clone());
+        vec![file.unwrap_or_else(|| FILE.into())]
     }
 
     /// The configuration, for a command with these options.

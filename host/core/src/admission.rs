@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use agentsys_loader::{Inspected, PrivateCopy, ProbeFault, Prober, VerdictCache};
+use agentsys_loader::{
+    ContentHash, Crash, Inspected, PrivateCopy, ProbeFault, Prober, VerdictCache,
+};
 
 use crate::config::HostConfig;
 use crate::error::{HostError, PluginError};
@@ -82,6 +84,26 @@ impl Admission {
             );
         }
         Err(PluginError::Probe(Box::new(error)))
+    }
+
+    /// A content ended a host that lived before this one; the second time it is quarantined.
+    pub(crate) fn crashed(&self, crash: &Crash) {
+        let about = &crash.doing.about;
+        tracing::error!(plugin = %about.plugin, "{crash}");
+        let hash = about.content_hash.as_deref();
+        let Some(hash) = hash.and_then(|hash| hash.parse::<ContentHash>().ok()) else {
+            return;
+        };
+        let content = Content {
+            hash: &hash,
+            plugin: &about.plugin,
+            version: &about.version,
+            path: &about.path,
+        };
+        let cause = format!("it ended the host: {}, {}", crash.doing, crash.how);
+        if let Err(error) = self.quarantine.record_crash(&content, &cause) {
+            tracing::error!(plugin = %about.plugin, "{error}");
+        }
     }
 
     /// Keeps a content from being opened again.

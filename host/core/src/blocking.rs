@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use agentsys_loader::{Data, Failure, Instance, Invoked, Outcome, failure_kind};
+use agentsys_loader::{Data, Failure, Instance, Invoked, Outcome, failure_kind, may_block};
 use agentsys_router::{ErrorKind, Payload, Reply, Task, TaskError};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -63,6 +63,7 @@ impl BlockingPool {
         };
         let handle = self.workers.clone();
         let running = self.workers.spawn_blocking(move || {
+            let _may_block = may_block();
             let outcome = match instance.invoke(handler, &kept, data, None) {
                 Invoked::Ready(outcome) => outcome,
                 Invoked::Pending(call) => handle.block_on(call),

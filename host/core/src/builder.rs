@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::config::{Config, LONGEST, Loaded, Sources};
 use crate::error::HostError;
+use crate::following::ConfigFiles;
 use crate::options::PluginOptions;
 use crate::policies::Strategies;
 
@@ -32,6 +33,8 @@ pub struct HostBuilder {
     /// Whether the storage was spoken of, so that it must be there from the start.
     pub(crate) wants_storage: bool,
     pub(crate) runtime: Option<Handle>,
+    pub(crate) watch: bool,
+    pub(crate) config_files: Option<ConfigFiles>,
 }
 
 /// Where the config comes from.

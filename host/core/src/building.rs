@@ -1,9 +1,9 @@
 //! From a builder to a host that serves.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use agentsys_loader::{CopyStore, Discovery, Linked, discover};
+use agentsys_loader::{Attribution, CopyStore, Discovery, Linked, discover};
 use agentsys_router::{Agent, Router};
 use agentsys_storage::{Storage, StorageConfig};
 
@@ -13,11 +13,14 @@ use crate::config::{Config, Loaded, Sources, StorageType};
 use crate::error::HostError;
 use crate::events::EventLog;
 use crate::failures::FailureLog;
+use crate::following::{ConfigFiles, follow};
 use crate::ground::{Files, Ground, Settings};
 use crate::host::{Host, Inner};
 use crate::lifecycle::Driver;
 use crate::policies::{InCode, Policies};
 use crate::runtimes::Runtimes;
+use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 impl HostBuilder {
     /// Finds the plugins, starts them, and starts the router. A plugin that does not run is no error: see [`Host::plugins`].
@@ -33,6 +36,7 @@ impl HostBuilder {
             failures,
             agents,
             wants_storage,
+            following,
         } = self.prepare().await?;
         if wants_storage {
             ground.storage.connect().await?;
@@ -44,6 +48,8 @@ impl HostBuilder {
         let driver = Driver::new(ground.clone(), Arc::clone(&events), linked);
         failures.set_driver(&driver);
         let shutdown_timeout = ground.loaded().config.host.shutdown_timeout;
+        let (watchdog, control) = (watchdog(&ground), ground.runtimes.control().clone());
+        let dirs = ground.loaded().config.host.plugin_dirs.clone();
         // From here on a build that is given up drops what it had started.
         let host = Host(Arc::new(Inner {
             ground,
@@ -51,8 +57,21 @@ impl HostBuilder {
             events,
             failures,
             shutdown_timeout,
+            watch: Mutex::default(),
+            _watchdog: watchdog,
+            config_trouble: Mutex::default(),
             shutdown: OnceLock::new(),
         }));
+        if let Some(config) = following {
+            let files = config.as_ref().map(|config| config.files.clone());
+            let (watch, sightings) = Watch::start(dirs, files.unwrap_or_default(), &found)
+                .map_err(|source| HostError::Start {
+                    what: "watch of the plugin directories",
+                    source,
+                })?;
+            *host.0.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+            control.spawn(follow(Arc::downgrade(&host.0), sightings, config));
+        }
         host.0.driver.look(Some(found));
         host.0.driver.settled().await;
         Ok(host)
@@ -64,12 +83,13 @@ impl HostBuilder {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
+        let loaded = loaded.absolute();
         let config = loaded.config.clone();
         let linked = self
             .linked
             .into_iter()
             .collect::<Result<Vec<Linked>, HostError>>()?;
-        let files = open_files(&config)?;
+        let (files, attribution) = open_files(&config)?;
         let runtimes = match self.runtime {
             Some(handle) => Runtimes::shared(handle),
             None => Runtimes::start()?,
@@ -92,7 +112,14 @@ impl HostBuilder {
             loaded: Arc::new(loaded),
             policies: Arc::new(policies),
         };
-        let ground = Ground::new(files, runtimes, Router::new(router), storage, settings);
+        let ground = Ground::new(
+            files,
+            attribution,
+            runtimes,
+            Router::new(router),
+            storage,
+            settings,
+        );
         let found = find(&ground, config.host.plugin_dirs.clone()).await;
         Ok(Prepared {
             found,
@@ -101,6 +128,7 @@ impl HostBuilder {
             failures,
             agents: self.agents,
             wants_storage: self.wants_storage,
+            following: self.watch.then_some(self.config_files),
         })
     }
 }
@@ -113,6 +141,8 @@ pub(crate) struct Prepared {
     failures: Arc<FailureLog>,
     pub(crate) agents: Vec<(String, Arc<dyn Agent>)>,
     wants_storage: bool,
+    /// Whether the directories are followed, and which config files.
+    following: Option<Option<ConfigFiles>>,
 }
 
 impl Base {
@@ -135,9 +165,20 @@ impl Base {
     }
 }
 
-fn open_files(config: &Config) -> Result<Option<Files>, HostError> {
+/// Names handlers that hold a worker, and counts them with their plugin.
+fn watchdog(ground: &Ground) -> Watchdog {
+    let metrics = Arc::clone(&ground.metrics);
+    let limit = ground.loaded().config.host.block_warn;
+    let attribution = Arc::downgrade(&ground.attribution);
+    Watchdog::start(ground.runtimes.control(), attribution, limit, move |held| {
+        metrics.plugin(&held.by.about.plugin).count_held();
+    })
+}
+
+/// The files of a host that has plugin directories, and the account of who runs what. What dead hosts left in both is told, and taken away.
+fn open_files(config: &Config) -> Result<(Option<Files>, Attribution), HostError> {
     if config.host.plugin_dirs.is_empty() {
-        return Ok(None);
+        return Ok((None, Attribution::in_memory()));
     }
     let copies = CopyStore::open(&config.host.state_dir)?;
     match copies.swept().len() {
@@ -146,7 +187,15 @@ fn open_files(config: &Config) -> Result<Option<Files>, HostError> {
         n => tracing::info!("removed the private copies that {n} hosts that ended left behind"),
     }
     let admission = Admission::open(&config.host)?;
-    Ok(Some(Files { copies, admission }))
+    let (attribution, aftermath) = Attribution::open(&config.host.state_dir)?;
+    for left in &aftermath.left {
+        tracing::info!("{left}");
+    }
+    aftermath
+        .crashes
+        .iter()
+        .for_each(|crash| admission.crashed(crash));
+    Ok((Some(Files { copies, admission }), attribution))
 }
 
 fn storage_config(config: &Config) -> StorageConfig {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use agentsys_loader::{
-    ConfigIssue, ConfigKey, CopyError, Failure, InspectError, LoadError, ProbeError,
+    AttributionError, ConfigIssue, ConfigKey, CopyError, Failure, InspectError, LoadError,
+    ProbeError,
 };
 use agentsys_router::RouterError;
 use agentsys_storage::StorageError;
@@ -67,6 +68,9 @@ pub enum HostError {
     /// The state directory cannot be used.
     #[error("the state directory cannot be used: {0}")]
     StateDir(#[from] CopyError),
+    /// The account of who runs what, in the state directory, cannot be kept.
+    #[error(transparent)]
+    Attribution(#[from] AttributionError),
     /// The quarantine in the state directory cannot be used.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),

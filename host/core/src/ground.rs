@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentsys_loader::CopyStore;
+use agentsys_loader::{Attribution, CopyStore};
 use agentsys_router::Router;
 use agentsys_storage::Storage;
 use arc_swap::ArcSwap;
@@ -23,6 +23,8 @@ pub(crate) struct Ground {
     pub(crate) router: Router,
     pub(crate) storage: Storage,
     pub(crate) metrics: Arc<Registry>,
+    /// The account of who runs what.
+    pub(crate) attribution: Arc<Attribution>,
     settings: Arc<ArcSwap<Settings>>,
 }
 
@@ -43,6 +45,7 @@ pub(crate) struct Settings {
 impl Ground {
     pub(crate) fn new(
         files: Option<Files>,
+        attribution: Attribution,
         runtimes: Runtimes,
         router: Router,
         storage: Storage,
@@ -54,6 +57,7 @@ impl Ground {
             router,
             storage,
             metrics: Arc::default(),
+            attribution: Arc::new(attribution),
             settings: Arc::new(ArcSwap::from_pointee(settings)),
         }
     }

@@ -1,7 +1,7 @@
 //! The host as its embedder holds it.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use agentsys_router::{ErrorKind, Payload, Router, TaskError, TaskOptions};
@@ -20,6 +20,8 @@ use crate::metrics::PluginMetrics;
 use crate::plugin::Plugin;
 use crate::runtimes::{after, within};
 use crate::status::{PluginStatus, RouteStatus};
+use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 /// A running host. Cheap to clone; call [`shutdown`](Self::shutdown) when done, so that plugins are cleaned up, or use
 /// [`HostBuilder::run`], which does so on every path. When the last clone goes without that, plugins are dropped, not cleaned up.
@@ -32,6 +34,11 @@ pub(crate) struct Inner {
     pub(crate) events: Arc<EventLog>,
     pub(crate) failures: Arc<FailureLog>,
     pub(crate) shutdown_timeout: Duration,
+    /// What follows the plugin directories, until the shutdown.
+    pub(crate) watch: Mutex<Option<Watch>>,
+    pub(crate) _watchdog: Watchdog,
+    /// Why the config's files, as they are now, change nothing.
+    pub(crate) config_trouble: Mutex<Option<String>>,
     /// How the one shutdown goes, once somebody asked for it.
     pub(crate) shutdown: OnceLock<watch::Receiver<Option<Shutdown>>>,
 }
@@ -152,6 +159,13 @@ impl Host {
         self.0.ground.loaded()
     }
 
+    /// Why the config's files, as they are now, change nothing; none where they are what holds.
+    #[must_use]
+    pub fn config_trouble(&self) -> Option<String> {
+        let trouble = self.0.config_trouble.lock();
+        trouble.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The runtime on which no plugin code runs: for what must answer also when a plugin never returns.
     #[must_use]
     pub fn control(&self) -> &Handle {
@@ -263,6 +277,12 @@ const STORAGE: Duration = Duration::from_millis(500);
 impl Inner {
     async fn stop(&self) -> Shutdown {
         let end = after(self.shutdown_timeout);
+        drop(
+            self.watch
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         // What drains must leave time to clean up.
         let drain = self.ground.drain_timeout().min(self.shutdown_timeout / 2);
         let cut_off = self.ground.router.stop(drain).await;

@@ -44,6 +44,7 @@ mod events;
 mod examine;
 mod failures;
 mod finish;
+mod following;
 mod ground;
 mod history;
 mod host;
@@ -68,7 +69,7 @@ mod watch;
 mod watchdog;
 
 pub use agentsys_loader::{
-    InspectError, Inspected, Linked, LinkedPlugin, inspect, pass_by, probe_entry,
+    InspectError, Inspected, Linked, LinkedPlugin, catch_crashes, inspect, pass_by, probe_entry,
 };
 pub use agentsys_router::{
     Agent, AgentId, AgentInfo, Candidate, ContentType, ErrorKind, Payload, Reply, RoutePolicy,

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentsys_loader::{
-    Candidate, ContentHash, End, Generation, Inspected, Linked, Metadata, PrivateCopy,
-    Source as FileSource, read_and_inspect,
+    Attribution, Candidate, ContentHash, End, Generation, Inspected, Linked, Metadata, PrivateCopy,
+    Source as FileSource, may_block, read_and_inspect,
 };
 use tokio::sync::watch;
 
@@ -96,8 +96,12 @@ pub(crate) async fn open(
     let admitted = admitted.map_err(|error| PluginError::Internal(error.to_string()))??;
     let opening = {
         let (name, services) = (Arc::clone(name), Arc::clone(&services));
+        let attribution = Arc::clone(&ground.attribution);
         let on_end = move |end| drop(on_end.send_replace(Some(end)));
-        workers.spawn_blocking(move || open_admitted(admitted, name, number, services, on_end))
+        workers.spawn_blocking(move || {
+            let _may_block = may_block();
+            open_admitted(admitted, name, number, &attribution, services, on_end)
+        })
     };
     let limit = options.initialize_timeout;
     let opened = within(ground.runtimes.control(), limit, opening).await;
@@ -176,13 +180,15 @@ fn open_admitted(
     admitted: Admitted,
     plugin: Arc<str>,
     number: u64,
+    attribution: &Attribution,
     services: Arc<PluginServices>,
     on_end: impl Fn(End) + Send + Sync + 'static,
 ) -> Result<(Generation, Metadata, Option<Content>), PluginError> {
     let content = match admitted {
         Admitted::Content(content) => content,
         Admitted::Linked(linked) => {
-            let generation = Generation::link(&linked, plugin, number, services, on_end)?;
+            let generation =
+                Generation::link(&linked, plugin, number, attribution, services, on_end)?;
             return Ok((generation, linked.metadata().clone(), None));
         }
     };
@@ -192,6 +198,7 @@ fn open_admitted(
         copy: Arc::clone(&content.copy),
         plugin,
         number,
+        attribution,
     };
     let generation = Generation::open(source, services, on_end)?;
     let metadata = content.inspected.metadata.clone();

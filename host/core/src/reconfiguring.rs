@@ -25,7 +25,11 @@ impl Host {
 
 impl Inner {
     pub(crate) fn reconfigure(&self, loaded: Loaded) -> Result<Vec<String>, HostError> {
+        let loaded = loaded.absolute();
         let (before, policies) = (self.ground.loaded(), self.ground.policies());
+        if loaded.config == before.config {
+            return Ok(Vec::new());
+        }
         loaded.validate(&policies.strategies())?;
         let later = at_the_next_start(&before.config, &loaded.config);
         let policies = Arc::new(policies.of_config(&loaded.config));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use agentsys_loader::pass_by;
+use agentsys_loader::{may_block, pass_by};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -178,7 +178,10 @@ impl Runtimes {
         let task = match &self.workers {
             Workers::Own(_) => {
                 let handle = self.workers().clone();
-                self.workers().spawn_blocking(move || handle.block_on(work))
+                self.workers().spawn_blocking(move || {
+                    let _may_block = may_block();
+                    handle.block_on(work)
+                })
             }
             Workers::Shared(handle) => handle.spawn(work),
         };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::attribution::AttributionError;
 use crate::copies::CopyError;
 
 /// A generation cannot be opened.
@@ -11,6 +12,9 @@ pub enum LoadError {
     /// The private copy cannot be made.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// The account of who runs what cannot be written.
+    #[error(transparent)]
+    Attribution(#[from] AttributionError),
     /// The system's loader refuses the file.
     #[error("{}: the system cannot open it as a library: {reason}", path.display())]
     Open {

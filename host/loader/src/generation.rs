@@ -8,6 +8,7 @@ use agentsys_abi::bridge::{Failure, Payload};
 use agentsys_abi::module::PluginModuleRef;
 use bytes::Bytes;
 
+use crate::attribution::{About, Activity, Attribution, Tag};
 use crate::closing::{End, OnEnd};
 use crate::copies::PrivateCopy;
 use crate::description::{ConfigIssue, Description, describe};
@@ -17,9 +18,8 @@ use crate::lease::{Lease, LeaseKind, LeaseWatch, Leases};
 use crate::library;
 use crate::linked::Linked;
 use crate::mapping::{Mapping, Opened};
-use crate::metadata::RouteRecord;
+use crate::metadata::{Metadata, RouteRecord};
 use crate::services::Services;
-use crate::threads;
 
 /// What a generation is opened from.
 pub struct Source<'a> {
@@ -33,6 +33,8 @@ pub struct Source<'a> {
     pub plugin: Arc<str>,
     /// The generation's number, counted by plugin.
     pub number: u64,
+    /// The account of who runs what.
+    pub attribution: &'a Attribution,
 }
 
 /// A generation. It is closed once this and every lease are gone.
@@ -79,13 +81,15 @@ impl Generation {
         linked: &Linked,
         plugin: Arc<str>,
         number: u64,
+        attribution: &Attribution,
         services: Arc<dyn Services>,
         on_end: impl Fn(End) + Send + Sync + 'static,
     ) -> Result<Self, LoadError> {
-        let mapping = Mapping::new(None, plugin, number, services);
+        let path = Path::new(LINKED);
+        let tag = register(attribution, path, linked.metadata(), None, &plugin, number)?;
+        let mapping = Mapping::new(None, plugin, number, services, tag);
         let routes = &linked.metadata().routes;
-        begin(mapping, linked.module, routes, Box::new(on_end))
-            .map_err(|refused| refused.of(Path::new(LINKED)))
+        begin(mapping, linked.module, routes, Box::new(on_end)).map_err(|refused| refused.of(path))
     }
 
     /// Whether a config fits, before an instance is made of it: a JSON object.
@@ -93,14 +97,17 @@ impl Generation {
     /// # Errors
     /// All that does not fit.
     pub fn check_config(&self, config: Bytes) -> Result<(), Vec<ConfigIssue>> {
-        threads::enter(self.mapping());
         let mut config = Payload::new(config, "application/json").into_raw();
-        // SAFETY: the library is bound, and this lease keeps it open; the config is handed over.
-        let issues = unsafe { (self.lease.leases().module.check_config())(&mut config) };
+        let check = self.lease.leases().module.check_config();
+        let issues = self.lease.leases().run(Activity::Describing, || {
+            // SAFETY: the library is bound, and this lease keeps it open; the config is handed over.
+            let issues = unsafe { check(&mut config) };
+            issues.as_str().to_owned()
+        });
         if issues.is_empty() {
             return Ok(());
         }
-        Err(serde_json::from_str(issues.as_str()).unwrap_or_else(|_| {
+        Err(serde_json::from_str(&issues).unwrap_or_else(|_| {
             let message =
                 format!("the plugin says, in a form that this host does not know: {issues}");
             vec![ConfigIssue {
@@ -137,9 +144,10 @@ impl Generation {
     /// Tells the plugin another log level. One that is older than this function keeps its own.
     pub fn set_log_level(&self, level: u32) {
         if let Some(set) = self.lease.leases().module.set_log_level() {
-            threads::enter(self.mapping());
             // SAFETY: the library is bound, and this lease keeps it open.
-            unsafe { set(level) };
+            self.lease
+                .leases()
+                .run(Activity::Describing, || unsafe { set(level) });
         }
     }
 
@@ -183,11 +191,41 @@ fn open(
         copy,
         plugin,
         number,
+        attribution,
     } = source;
-    let name = &inspected.metadata.plugin.name;
-    let (library, module) = library::open(copy.path(), path, name)?;
-    let mapping = Mapping::new(Some(Opened { library, copy }), plugin, number, services);
+    let (metadata, hash) = (&inspected.metadata, inspected.content_hash.to_string());
+    let tag = register(attribution, path, metadata, Some(hash), &plugin, number)?;
+    let name = &metadata.plugin.name;
+    let opened = tag.run(Activity::Opening, || library::open(copy.path(), path, name));
+    let (library, module) = opened?;
+    let mapping = Mapping::new(
+        Some(Opened { library, copy }),
+        plugin,
+        number,
+        services,
+        tag,
+    );
     begin(mapping, module, &inspected.metadata.routes, on_end).map_err(|refused| refused.of(path))
+}
+
+/// Takes a generation into the account, before any of its code runs.
+fn register(
+    attribution: &Attribution,
+    path: &Path,
+    metadata: &Metadata,
+    content_hash: Option<String>,
+    plugin: &Arc<str>,
+    generation: u64,
+) -> Result<Tag, LoadError> {
+    let about = About {
+        plugin: plugin.to_string(),
+        version: metadata.plugin.version.to_string(),
+        generation,
+        content_hash,
+        path: path.to_owned(),
+        routes: Vec::new(),
+    };
+    Ok(attribution.register(about)?)
 }
 
 /// What stands for the file of a plugin that has none.
@@ -200,16 +238,29 @@ fn begin(
     routes: &[RouteRecord],
     on_end: OnEnd,
 ) -> Result<Generation, Refused> {
-    threads::enter(&mapping);
-    // SAFETY: the first call; the mapping is valid for good.
-    let bound = unsafe { (module.bind())(mapping.raw_host()) };
-    if let Some(error) = bound.into_option() {
+    let bound = mapping.run(Activity::Opening, || {
+        // SAFETY: the first call; the mapping holds itself as long as the library is in memory.
+        let bound = unsafe { (module.bind())(mapping.raw_host()) };
+        bound
+            .into_option()
+            .map(|error| Failure::from(error).message)
+    });
+    if let Some(error) = bound {
         mapping.let_go();
-        return Err(Refused::ByModule(Failure::from(error).message));
+        return Err(Refused::ByModule(error));
     }
     let leases = Leases::new(mapping, module, on_end);
     let lease = Lease::new(leases, LeaseKind::Host);
-    let description = describe(module, routes).map_err(Refused::ByDescription)?;
+    let described = lease
+        .leases()
+        .run(Activity::Describing, || describe(module, routes));
+    let description = described.map_err(Refused::ByDescription)?;
+    let handlers = description.handlers.iter();
+    let names = handlers.map(|handler| handler.route.clone()).collect();
+    let tag = lease.mapping().tag();
+    if let Some(Err(error)) = tag.map(|tag| tag.name_routes(names)) {
+        tracing::warn!("should this plugin end the host, its route will not be known: {error}");
+    }
     Ok(Generation { lease, description })
 }
 

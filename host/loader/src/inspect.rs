@@ -13,6 +13,7 @@ mod target;
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use agentsys_abi::record::{SECTION, SECTION_MACHO};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
@@ -195,6 +196,15 @@ impl ContentHash {
     #[must_use]
     pub fn short(&self) -> String {
         self.0.to_hex()[..16].to_owned()
+    }
+}
+
+/// From hexadecimal digits, as it is displayed.
+impl FromStr for ContentHash {
+    type Err = blake3::HexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        blake3::Hash::from_hex(text).map(Self)
     }
 }
 

@@ -13,12 +13,12 @@ use agentsys_abi::error::kind;
 use agentsys_abi::module::PluginModuleRef;
 use bytes::Bytes;
 
+use crate::attribution::Activity;
 use crate::generation::Generation;
 use crate::lease::{Lease, LeaseKind};
 use crate::mapping::Mapping;
 use crate::output::Data;
 use crate::task::{Slot, Task};
-use crate::threads;
 
 /// What a call comes to.
 pub type Outcome = Result<Data, Failure>;
@@ -63,9 +63,9 @@ impl Instance {
     pub fn create(generation: &Generation) -> Result<Arc<Self>, Failure> {
         let lease = generation.lease(LeaseKind::Instance);
         let (module, mapping) = (lease.leases().module, Arc::clone(&lease.leases().mapping));
-        threads::enter(&mapping);
-        // SAFETY: the library is bound and open; the mapping is valid for good.
-        let raw = unsafe { (module.create())(mapping.raw_host()) };
+        // SAFETY: the library is bound and open; the mapping holds itself as long as it is in memory.
+        let create = || unsafe { (module.create())(mapping.raw_host()) };
+        let raw = lease.leases().run(Activity::Initializing, create);
         if raw.is_null() {
             return Err(Failure::new(
                 kind::INTERNAL,
@@ -91,7 +91,9 @@ impl Instance {
     pub fn initialize(self: &Arc<Self>, config: Bytes) -> Invoked {
         let mut config = Payload::new(config, "application/json").into_raw();
         // SAFETY: `self` is not destroyed, and the payload is handed over. A null waker: the future is polled later.
-        self.run(|| unsafe { (self.module.initialize())(self.raw, &mut config, std::ptr::null()) })
+        self.run(Activity::Initializing, || unsafe {
+            (self.module.initialize())(self.raw, &mut config, std::ptr::null())
+        })
     }
 
     /// Calls a handler by its number, here and now. With a waker, async handlers are polled once.
@@ -126,7 +128,9 @@ impl Instance {
         };
         with_raw_waker(waker, |waker| {
             // SAFETY: `self` is not destroyed, the call's payload is handed over, its task lives until this returns.
-            self.run(|| unsafe { (self.module.invoke())(self.raw, &mut call, waker) })
+            self.run(Activity::Handler(handler), || unsafe {
+                (self.module.invoke())(self.raw, &mut call, waker)
+            })
         })
     }
 
@@ -135,7 +139,9 @@ impl Instance {
     pub fn save_state(self: &Arc<Self>) -> Option<Invoked> {
         let save = self.module.save_state()?;
         // SAFETY: `self` is not destroyed.
-        Some(self.run(|| unsafe { save(self.raw, std::ptr::null()) }))
+        Some(self.run(Activity::CleaningUp, || unsafe {
+            save(self.raw, std::ptr::null())
+        }))
     }
 
     /// Has it take over what the instance of another generation saved, whose library had that version; none where its library has no such function.
@@ -144,33 +150,33 @@ impl Instance {
         let restore = self.module.restore_state()?;
         let mut state = state.into_payload().into_raw();
         // SAFETY: `self` is not destroyed, and the payload is handed over; the text is copied before this returns.
-        Some(
-            self.run(|| unsafe {
-                restore(self.raw, &mut state, RStr::from(from), std::ptr::null())
-            }),
-        )
+        Some(self.run(Activity::Initializing, || unsafe {
+            restore(self.raw, &mut state, RStr::from(from), std::ptr::null())
+        }))
     }
 
     /// Cleans it up.
     pub fn cleanup(self: &Arc<Self>) -> Invoked {
         // SAFETY: `self` is not destroyed.
-        self.run(|| unsafe { (self.module.cleanup())(self.raw, std::ptr::null()) })
+        self.run(Activity::CleaningUp, || unsafe {
+            (self.module.cleanup())(self.raw, std::ptr::null())
+        })
     }
 
     #[inline]
-    fn run(self: &Arc<Self>, f: impl FnOnce() -> RawReply) -> Invoked {
-        threads::enter(&self.mapping);
-        match f() {
+    fn run(self: &Arc<Self>, activity: Activity, f: impl FnOnce() -> RawReply) -> Invoked {
+        self.lease.leases().run(activity, || match f() {
             // SAFETY: a payload that crosses holds what the seam promises.
             RawReply::Ok(raw) => Invoked::Ready(Ok(self.data(unsafe { Payload::from_raw(raw) }))),
             RawReply::Err(error) => Invoked::Ready(Err(error.into())),
             RawReply::Pending(raw) => Invoked::Pending(Call {
                 // SAFETY: a fresh future, ours alone; the call's instance keeps its library open.
                 future: Some(unsafe { ForeignFuture::from_raw(raw) }),
+                activity,
                 lease: self.lease.another(LeaseKind::Call),
                 instance: Arc::clone(self),
             }),
-        }
+        })
     }
 
     #[inline]
@@ -181,9 +187,9 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        threads::enter(&self.mapping);
         // SAFETY: the one destruction; no call is under way, since each holds the instance.
-        unsafe { (self.module.destroy())(self.raw) };
+        let destroy = || unsafe { (self.module.destroy())(self.raw) };
+        self.lease.leases().run(Activity::Dropping, destroy);
     }
 }
 
@@ -200,6 +206,7 @@ impl fmt::Debug for Instance {
 /// A call under way. Dropping it cancels the plugin's future.
 pub struct Call {
     future: Option<ForeignFuture>,
+    activity: Activity,
     instance: Arc<Instance>,
     lease: Lease,
 }
@@ -208,22 +215,36 @@ impl Future for Call {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        threads::enter(&self.instance.mapping);
-        let Some(future) = &mut self.future else {
-            let message = "a call was polled after it was ready";
-            return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
-        };
-        let answer = std::task::ready!(Pin::new(future).poll(cx));
-        self.future = None;
-        Poll::Ready(answer.map(|payload| self.instance.data(payload)))
+        let Self {
+            future,
+            activity,
+            instance,
+            ..
+        } = &mut *self;
+        instance.lease.leases().run(*activity, || {
+            let Some(running) = future else {
+                let message = "a call was polled after it was ready";
+                return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
+            };
+            let answer = std::task::ready!(Pin::new(running).poll(cx));
+            *future = None;
+            Poll::Ready(answer.map(|payload| instance.data(payload)))
+        })
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        threads::enter(&self.instance.mapping);
+        let Self {
+            future,
+            activity,
+            instance,
+            ..
+        } = self;
         // Before the instance and the lease.
-        self.future = None;
+        if future.is_some() {
+            instance.lease.leases().run(*activity, || *future = None);
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use std::sync::{Arc, Weak};
 
 use agentsys_abi::module::PluginModuleRef;
 
+use crate::attribution::{Activity, Tag};
 use crate::closing::{self, OnEnd};
 use crate::mapping::Mapping;
+use crate::threads;
 
 /// What a lease is held by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +55,7 @@ impl fmt::Display for LeaseKind {
 pub(crate) struct Leases {
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) module: PluginModuleRef,
+    tag: Option<Arc<Tag>>,
     counts: [AtomicUsize; KINDS.len()],
     on_end: Option<OnEnd>,
 }
@@ -60,6 +63,7 @@ pub(crate) struct Leases {
 impl Leases {
     pub(crate) fn new(mapping: Arc<Mapping>, module: PluginModuleRef, on_end: OnEnd) -> Arc<Self> {
         let leases = Arc::new(Self {
+            tag: mapping.tag(),
             mapping,
             module,
             counts: Default::default(),
@@ -67,6 +71,19 @@ impl Leases {
         });
         let _ = leases.mapping.leases.set(Arc::downgrade(&leases));
         leases
+    }
+
+    /// Runs code of the generation on this thread, which says so: on the path of every call.
+    #[inline]
+    pub(crate) fn run<R>(&self, activity: Activity, f: impl FnOnce() -> R) -> R {
+        let run = || {
+            threads::enter(&self.mapping);
+            f()
+        };
+        match &self.tag {
+            Some(tag) => tag.run(activity, run),
+            None => run(),
+        }
     }
 
     /// How many leases of each kind there are, without those kinds of which there are none.

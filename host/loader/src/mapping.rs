@@ -11,6 +11,7 @@ use agentsys_abi::host::RawHost;
 use agentsys_abi::module::PluginModuleRef;
 use agentsys_abi::threads::Destructor;
 
+use crate::attribution::{Activity, Tag};
 use crate::copies::PrivateCopy;
 use crate::host_api;
 use crate::instance::Instance;
@@ -43,6 +44,8 @@ pub(crate) struct Mapping {
     /// None for a plugin that is linked into the program, and for a library that was closed.
     library: Mutex<Option<OpenLibrary>>,
     copy: Mutex<Option<Arc<PrivateCopy>>>,
+    /// Whose code it is, for the account of who runs what; until it is closed for a linked plugin, whose mapping stays, and for others until it is unmapped.
+    tag: Mutex<Option<Arc<Tag>>>,
     /// Where the copy is, or was; none for a linked plugin.
     path: Option<PathBuf>,
 }
@@ -66,6 +69,7 @@ impl Mapping {
         plugin: Arc<str>,
         number: u64,
         services: Arc<dyn Services>,
+        tag: Tag,
     ) -> Arc<Self> {
         let (library, copy) = opened.map(|it| (it.library, it.copy)).unzip();
         let mapping = Arc::new(Self {
@@ -82,6 +86,7 @@ impl Mapping {
             library: Mutex::new(library),
             path: copy.as_ref().map(|copy| copy.path().to_owned()),
             copy: Mutex::new(copy),
+            tag: Mutex::new(Some(Arc::new(tag))),
         });
         // Held by itself: see above.
         std::mem::forget(Arc::clone(&mapping));
@@ -126,6 +131,26 @@ impl Mapping {
         }
     }
 
+    /// Runs code of the library on this thread, which says so. For calls there is [`Leases::run`].
+    pub(crate) fn run<R>(self: &Arc<Self>, activity: Activity, f: impl FnOnce() -> R) -> R {
+        self.saying(activity, || {
+            threads::enter(self);
+            f()
+        })
+    }
+
+    /// Has this thread say what it is in.
+    pub(crate) fn saying<R>(&self, activity: Activity, f: impl FnOnce() -> R) -> R {
+        match self.tag() {
+            Some(tag) => tag.run(activity, f),
+            None => f(),
+        }
+    }
+
+    pub(crate) fn tag(&self) -> Option<Arc<Tag>> {
+        lock(&self.tag).clone()
+    }
+
     /// Takes note of an instance.
     pub(crate) fn add_instance(&self, instance: &Arc<Instance>) {
         let mut instances = lock(&self.instances);
@@ -161,11 +186,13 @@ impl Mapping {
     /// Takes the plugin's wakers back, ends what the library runs for itself, and removes its file. Blocks. What is left are the
     /// threads that have something of it.
     pub(crate) fn close(self: &Arc<Self>, module: PluginModuleRef) {
-        threads::enter(self);
         self.wakers.revoke();
         // SAFETY: every instance is gone; this is the last call.
-        unsafe { (module.close())() };
+        self.run(Activity::Closing, || unsafe { (module.close())() });
         self.let_go();
+        if self.path.is_none() {
+            *lock(&self.tag) = None;
+        }
         self.closed.store(true, Ordering::Release);
         threads::announce_closed();
     }

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use agentsys_abi::bridge::Payload;
 use bytes::Bytes;
 
+use crate::attribution::Activity;
 use crate::lease::{Lease, LeaseKind};
 use crate::mapping::Mapping;
-use crate::threads;
 
 /// Up to this many bytes an answer is copied.
 const COPIED: usize = 4096;
@@ -52,7 +52,7 @@ impl Data {
         let large = theirs.as_slice().len() > COPIED;
         let bytes = match large.then(|| mapping.lease(LeaseKind::Reply)).flatten() {
             Some(lease) => Bytes::from_owner(Leased {
-                payload: theirs,
+                payload: Some(theirs),
                 lease,
             }),
             None => Bytes::copy_from_slice(theirs.as_slice()),
@@ -66,20 +66,24 @@ impl Data {
 
 /// The plugin's bytes, and what keeps them mapped. The payload is released first.
 struct Leased {
-    payload: Payload,
+    /// None once it was released.
+    payload: Option<Payload>,
     lease: Lease,
 }
 
 impl Drop for Leased {
     fn drop(&mut self) {
         // The release is the plugin's function.
-        threads::enter(self.lease.mapping());
+        let payload = self.payload.take();
+        self.lease
+            .leases()
+            .run(Activity::Releasing, || drop(payload));
     }
 }
 
 impl AsRef<[u8]> for Leased {
     fn as_ref(&self) -> &[u8] {
-        self.payload.as_slice()
+        self.payload.as_ref().map_or(&[], Payload::as_slice)
     }
 }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use agentsys_abi::bridge::Answer;
 
+use crate::attribution::Activity;
 use crate::lease::LeaseKind;
 use crate::mapping::Mapping;
 use crate::services::Routed;
@@ -50,9 +51,10 @@ impl Future for Revocable {
 
 impl Drop for Revocable {
     fn drop(&mut self) {
-        crate::threads::enter(&self.cell.mapping);
         // The plugin no longer waits; whoever still keeps the cell keeps an empty one.
-        self.cell.take();
+        if let Some(waker) = self.cell.take() {
+            self.cell.mapping.run(Activity::Waking, || drop(waker));
+        }
     }
 }
 
@@ -69,15 +71,16 @@ enum State {
 
 impl WakerCell {
     fn put(&self, waker: &Waker) {
-        crate::threads::enter(&self.mapping);
-        let waker = waker.clone();
-        let mut state = self.lock();
-        if !matches!(*state, State::Revoked) {
-            let old = std::mem::replace(&mut *state, State::Holds(waker));
-            drop(state);
-            // Outside the lock: it runs the plugin's function.
-            drop(old);
-        }
+        self.mapping.run(Activity::Waking, || {
+            let waker = waker.clone();
+            let mut state = self.lock();
+            if !matches!(*state, State::Revoked) {
+                let old = std::mem::replace(&mut *state, State::Holds(waker));
+                drop(state);
+                // Outside the lock: it runs the plugin's function.
+                drop(old);
+            }
+        });
     }
 
     fn take(&self) -> Option<Waker> {
@@ -93,9 +96,10 @@ impl WakerCell {
     }
 
     fn revoke(&self) {
-        crate::threads::enter(&self.mapping);
         let old = std::mem::replace(&mut *self.lock(), State::Revoked);
-        drop(old);
+        if let State::Holds(waker) = old {
+            self.mapping.run(Activity::Waking, || drop(waker));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -110,11 +114,10 @@ impl Wake for WakerCell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // With the lease first: once it is held, the cell cannot be revoked before the wake has returned.
-        if let Some(_lease) = self.mapping.lease(LeaseKind::Waker)
+        if let Some(lease) = self.mapping.lease(LeaseKind::Waker)
             && let Some(waker) = self.take()
         {
-            crate::threads::enter(&self.mapping);
-            waker.wake();
+            lease.leases().run(Activity::Waking, || waker.wake());
         }
     }
 }

@@ -114,6 +114,7 @@ fn generation(file: &Path, state: &Path) -> Generation {
         copy: Arc::new(copy),
         plugin: "bench-target".into(),
         number: 1,
+        attribution: &agentsys_loader::Attribution::in_memory(),
     };
     Generation::open(source, Arc::new(NoServices), |_| ()).expect("a generation")
 }

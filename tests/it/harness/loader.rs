@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{
-    CopyStore, Data, End, Generation, Invoked, LogLine, Outcome, Services, SharedTask, Source,
-    Task, pass_by, read_and_inspect,
+    Attribution, CopyStore, Data, End, Generation, Invoked, LogLine, Outcome, Services, SharedTask,
+    Source, Task, pass_by, read_and_inspect,
 };
 use tokio::sync::watch;
 
@@ -67,6 +67,7 @@ pub(crate) fn open(place: &Place, plugin: &str, services: impl Services) -> (Gen
         copy: Arc::new(copy),
         plugin: plugin.into(),
         number: 1,
+        attribution: &Attribution::in_memory(),
     };
     let (on_end, end) = watch::channel(None);
     let generation = Generation::open(source, Arc::new(services), move |end| {

@@ -15,7 +15,8 @@ use signals::Signals;
 mod signals;
 
 pub(crate) async fn run(args: Run, settings: &Settings) -> Result<(), Failure> {
-    let loaded = sources(&args, settings)?.load()?;
+    let again = sources(&args, settings)?;
+    let loaded = again.clone().load()?;
     let config = &loaded.config.host;
     let (drain_timeout, shutdown_timeout) = (config.drain_timeout, config.shutdown_timeout);
     tracing::info!(
@@ -25,7 +26,11 @@ pub(crate) async fn run(args: Run, settings: &Settings) -> Result<(), Failure> {
     // Before the plugins are loaded: a second host on the same state directory is told so at once.
     let server = ControlServer::bind(&config.state_dir).map_err(Failure::new)?;
     let mut signals = Signals::listen()?;
-    let builder = Host::builder().loaded_config(loaded).connect_storage();
+    let mut builder = Host::builder().loaded_config(loaded).connect_storage();
+    if !args.no_watch {
+        let again = again.clone();
+        builder = builder.watch_config(settings.files(&args.state), move || again.clone().load());
+    }
     let host = tokio::select! {
         biased;
         signal = signals.next() => {

@@ -14,7 +14,8 @@ const FAILED: usize = 3;
 
 /// How the host is doing, which serves `since` that moment.
 pub(super) fn status(host: &Host, since: SystemTime) -> Value {
-    let config = &host.config().config;
+    let loaded = host.config();
+    let config = &loaded.config;
     let metrics = host.metrics();
     let calls: BTreeMap<&str, &CallMetrics> = metrics
         .iter()
@@ -42,6 +43,7 @@ pub(super) fn status(host: &Host, since: SystemTime) -> Value {
         "since": seconds(since),
         "now": seconds(SystemTime::now()),
         "config": host.config().files.iter().map(|file| absolute(file)).collect::<Vec<_>>(),
+        "config_trouble": host.config_trouble(),
         "state_dir": absolute(&config.host.state_dir),
         "storage": match config.storage.storage_type {
             StorageType::File => json!({ "type": "file", "path": absolute(&config.storage_path()) }),

@@ -58,7 +58,15 @@ fn head(status: &Value) -> String {
         age(number("now") - number("since")),
         one_line(&text(&status["state_dir"])),
         one_line(&config),
-    )
+    ) + &trouble(status)
+}
+
+/// Why the configuration's files, as they are now, are not what holds.
+fn trouble(status: &Value) -> String {
+    let trouble = status["config_trouble"].as_str().map(one_line);
+    trouble.map_or_else(String::new, |trouble| {
+        format!("the changed configuration changes nothing: {trouble}\n")
+    })
 }
 
 /// `5 plugins: 3 running, 1 failed, 1 disabled; 7 routes; storage: file at .agentsys/storage`.

@@ -86,6 +86,22 @@ impl Loaded {
         written
     }
 
+    /// The same with paths that hold whatever becomes of the working directory, which is the process's, and so any plugin's to change.
+    pub(crate) fn absolute(mut self) -> Self {
+        let made = |path: &mut PathBuf| {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        };
+        let Config { host, storage, .. } = &mut self.config;
+        let given = host.plugin_dirs.iter_mut().chain(&mut host.probe_helper);
+        given
+            .chain([&mut host.state_dir])
+            .chain(&mut storage.storage_path)
+            .for_each(made);
+        self
+    }
+
     /// Checks the values as [`load`](crate::config::Sources::load) does, which matters where code made or changed them.
     /// `strategies` are known besides `round_robin` and `least_loaded`.
     ///

@@ -9,9 +9,8 @@ use agentsys_loader::Discovery;
 use super::driver::Book;
 use super::entry::{Entry, Origin};
 use super::machine::Event;
-use super::uses::{Note, Uses, uses};
+use super::uses::{Broken, Note, Uses, uses};
 use super::{Driver, PluginState};
-use crate::status::PluginStatus;
 
 /// A plugin that is to end.
 enum Going {
@@ -69,6 +68,7 @@ impl Driver {
             entries,
             others,
             libraries,
+            broken,
             notes,
         } = uses;
         self.tell(book, notes);
@@ -87,7 +87,7 @@ impl Driver {
                 // It is looked at again when it has ended.
                 Some(entry) if entry.scoped || entry.going => {}
                 Some(entry) => {
-                    if let Some(end) = self.meet(entry, now, &others) {
+                    if let Some(end) = self.meet(entry, now, &broken) {
                         entry.going = true;
                         going.push((Arc::clone(&entry.name), end));
                     }
@@ -98,7 +98,7 @@ impl Driver {
         for entry in
             known.filter(|entry| !there.contains(&entry.name) && !entry.scoped && !entry.going)
         {
-            if entry.hold_on(&others) {
+            if entry.hold_on(&broken) {
                 continue;
             }
             entry.going = true;
@@ -109,7 +109,7 @@ impl Driver {
     }
 
     /// A plugin as it is known, and as it would be made now.
-    fn meet(&self, entry: &mut Entry, now: Entry, others: &[PluginStatus]) -> Option<Going> {
+    fn meet(&self, entry: &mut Entry, now: Entry, broken: &Broken) -> Option<Going> {
         let reconfigured = entry.section != now.section;
         if reconfigured {
             entry.section.clone_from(&now.section);
@@ -121,11 +121,11 @@ impl Driver {
             }
         }
         let source = match now.origin {
-            Origin::Missing(_) if entry.hold_on(others) => return None,
+            Origin::Missing(_) if entry.hold_on(broken) => return None,
             Origin::Missing(reason) => return self.miss(entry, reason),
             Origin::Found(source) => source,
         };
-        if entry.path_that_serves() != source.path() && entry.hold_on(others) {
+        if entry.path_that_serves() != source.path() && entry.hold_on(broken) {
             return None;
         }
         let changed = entry.file_hash() != source.content_hash();
@@ -183,16 +183,11 @@ impl Driver {
 
 impl Entry {
     /// Whether what serves is to go on, since its file is there and holds what cannot be loaded; that is why it is not replaced then.
-    fn hold_on(&mut self, others: &[PluginStatus]) -> bool {
-        let Some(path) = self.path_that_serves() else {
-            return false;
-        };
-        let broken =
-            |other: &&PluginStatus| other.version.is_none() && other.path.as_deref() == Some(path);
-        let reason = others
-            .iter()
-            .find(broken)
-            .and_then(|other| other.reason.clone());
+    fn hold_on(&mut self, broken: &Broken) -> bool {
+        let reason = self
+            .path_that_serves()
+            .and_then(|path| broken.get(path))
+            .cloned();
         if reason.is_some() {
             self.held_back = reason;
             return true;

@@ -1,6 +1,7 @@
 //! From what was found and what the config says to the plugins that there are: each a named, configured use of a library.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use agentsys_loader::{Candidate, Discovery, Linked, Rejected, Shadowed};
 use agentsys_storage::Namespace;
@@ -19,9 +20,13 @@ pub(crate) struct Uses {
     pub(crate) others: Vec<PluginStatus>,
     /// The libraries, by the name that each gives itself.
     pub(crate) libraries: BTreeMap<String, Source>,
+    /// The files that are there and cannot be loaded, with the reason.
+    pub(crate) broken: Broken,
     /// What the log is to say of them.
     pub(crate) notes: BTreeSet<Note>,
 }
+
+pub(crate) type Broken = BTreeMap<PathBuf, String>;
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +43,13 @@ pub(crate) fn uses(
 ) -> Uses {
     let mut others: Vec<PluginStatus> = found.rejected.iter().map(rejected).collect();
     others.extend(found.shadowed.iter().map(shadowed));
+    let there = found
+        .rejected
+        .iter()
+        .filter(|rejected| !rejected.is_missing());
+    let broken = there
+        .map(|rejected| (rejected.path.clone(), rejected.error.to_string()))
+        .collect();
     let mut notes: BTreeSet<Note> = found
         .unreadable_dirs
         .iter()
@@ -86,6 +98,7 @@ pub(crate) fn uses(
         entries,
         others,
         libraries,
+        broken,
         notes,
     }
 }

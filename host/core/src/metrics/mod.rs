@@ -5,6 +5,7 @@ mod own;
 mod sketch;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -21,6 +22,15 @@ pub(crate) struct Registry(Mutex<BTreeMap<String, Arc<PluginMeters>>>);
 pub(crate) struct PluginMeters {
     pub(crate) calls: CallMeter,
     pub(crate) own: OwnMetrics,
+    /// How many times its code held a worker for too long.
+    held: AtomicU64,
+}
+
+impl PluginMeters {
+    /// The plugin's code holds a worker.
+    pub(crate) fn count_held(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Registry {
@@ -37,6 +47,7 @@ impl Registry {
             .map(|(plugin, meters)| PluginMetrics {
                 plugin,
                 calls: meters.calls.snapshot(),
+                held_workers: meters.held.load(Ordering::Relaxed),
                 metrics: meters.own.snapshot(),
             })
             .collect()
@@ -55,6 +66,8 @@ pub struct PluginMetrics {
     pub plugin: String,
     /// Its calls.
     pub calls: CallMetrics,
+    /// How many times its code held a worker for longer than the config's `block_warn`; each was named in the log while it did.
+    pub held_workers: u64,
     /// What it measures itself, by name.
     pub metrics: BTreeMap<String, Metric>,
 }

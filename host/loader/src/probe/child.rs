@@ -10,6 +10,7 @@ use agentsys_abi::error::kind;
 use super::processes;
 use super::verdict::{Stage, Verdict};
 use super::word::{Errand, Word};
+use crate::attribution::{About, Activity, Attribution};
 use crate::description::{Description, describe};
 use crate::error::LoadError;
 use crate::inspect::inspect;
@@ -22,7 +23,6 @@ use crate::services::{
     Target,
 };
 use crate::task::Task;
-use crate::threads;
 
 /// Does the errand, and ends the process.
 pub(super) fn run(errand: &Errand) -> ! {
@@ -86,10 +86,20 @@ fn look(probe: &Probe<'_>) -> Result<Description, Refused> {
     let (_library, module) =
         library::open(copy, copy, name).map_err(|error| Refused::by_loading(&error, copy))?;
     probe.say(&Word::At(Stage::Describing));
-    let mapping = Mapping::new(None, name.into(), 0, Arc::new(Nothing));
-    threads::enter(&mapping);
+    let about = About {
+        plugin: name.to_owned(),
+        version: metadata.plugin.version.to_string(),
+        generation: 0,
+        content_hash: None,
+        path: copy.to_owned(),
+        routes: Vec::new(),
+    };
+    let tag = Attribution::in_memory().register(about);
+    let tag = tag.map_err(|error| Refused::now(&error))?;
+    let mapping = Mapping::new(None, name.into(), 0, Arc::new(Nothing), tag);
     // SAFETY: the layout was checked, this is the first call, and the mapping is valid for good.
-    let bound = unsafe { (module.bind())(mapping.raw_host()) };
+    let bind = || unsafe { (module.bind())(mapping.raw_host()) };
+    let bound = mapping.run(Activity::Opening, bind);
     if let Some(error) = bound.into_option() {
         let reason = Failure::from(error).message;
         return Err(Refused::by_loading(

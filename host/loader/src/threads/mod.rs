@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentsys_abi::threads::Destructor;
 
+use crate::attribution::Activity;
 use crate::mapping::Mapping;
 pub(crate) use seam::{at_exit, key_created, key_deleted, reports, start, value_set};
 use stay::Stay;
@@ -208,7 +209,8 @@ impl List {
                 outer: here.running.get(),
             };
             here.running.set(&raw const frame);
-            run(frame.list);
+            let mapping = Arc::clone(&self.mapping);
+            mapping.saying(Activity::EndingThread, || run(frame.list));
             here.running.set(frame.outer);
         });
         self.mapping.stays.end(&self.stay);

@@ -8,6 +8,7 @@ use agentsys_abi::threads::{Destructor, ThreadBody};
 
 use super::stay::Stay;
 use super::{LISTS, List, with_list};
+use crate::attribution::Activity;
 use crate::mapping::Mapping;
 
 pub(crate) unsafe extern "C" fn at_exit(
@@ -110,8 +111,9 @@ extern "C" fn begin(start: *mut c_void) -> *mut c_void {
         body,
         argument,
     } = *unsafe { Box::from_raw(start.cast::<Start>()) };
-    LISTS.with(|lists| lists.add_own(List::new(&mapping, stay, true)));
-    drop(mapping);
-    // SAFETY: the library asked for this thread.
-    unsafe { (body.0)(argument) }
+    mapping.saying(Activity::OwnThread, || {
+        LISTS.with(|lists| lists.add_own(List::new(&mapping, stay, true)));
+        // SAFETY: the library asked for this thread.
+        unsafe { (body.0)(argument) }
+    })
 }
