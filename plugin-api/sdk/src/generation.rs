@@ -52,9 +52,10 @@ pub(crate) fn is_linked() -> bool {
     LINKED.load(Ordering::Acquire)
 }
 
-/// Ends the library's runtime, and with it every task that still runs there. Blocks.
+/// Ends the library's runtime, and with it every task that still runs there; and what else of it is larger than a few bytes. Blocks.
 pub(crate) fn close() {
     runtime::end();
+    logs::end();
 }
 
 /// The level that the host wants; 0 (none) before there is one.
