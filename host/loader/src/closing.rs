@@ -61,6 +61,9 @@ impl fmt::Display for Pin {
                 let counts = leases.iter().map(|(kind, count)| format!("{count} {kind}"));
                 write!(f, "leases ({})", counts.collect::<Vec<_>>().join(", "))
             }
+            Self::Threads(names) if names.is_empty() => {
+                f.write_str("what it runs for itself does not end")
+            }
             Self::Threads(names) => write!(f, "thread {} of its own still runs", names.join(", ")),
             Self::Values(names) => {
                 write!(f, "thread {} still holds values of it", names.join(", "))

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use agentsys_abi::module::PluginModuleRef;
 
 use crate::attribution::{Activity, Tag};
-use crate::closing::{self, OnEnd};
+use crate::closing::{self, OnEnd, Pin};
 use crate::mapping::Mapping;
 use crate::threads;
 
@@ -145,22 +145,44 @@ impl Drop for Lease {
     }
 }
 
-/// Sees what leases a generation has, without keeping it open.
+/// Sees what keeps a generation open, or from being closed, without keeping it open.
 #[derive(Clone)]
-pub struct LeaseWatch(Weak<Leases>);
+pub struct LeaseWatch {
+    leases: Weak<Leases>,
+    mapping: Weak<Mapping>,
+}
 
 impl LeaseWatch {
     pub(crate) fn new(leases: &Arc<Leases>) -> Self {
-        Self(Arc::downgrade(leases))
+        Self {
+            leases: Arc::downgrade(leases),
+            mapping: Arc::downgrade(&leases.mapping),
+        }
     }
 
     /// How many leases of each kind there are, without those kinds of which there are none.
     #[must_use]
     pub fn outstanding(&self) -> Vec<(LeaseKind, usize)> {
-        let leases = self.0.upgrade();
+        let leases = self.leases.upgrade();
         leases
             .map(|leases| leases.outstanding())
             .unwrap_or_default()
+    }
+}
+
+impl LeaseWatch {
+    /// What keeps a generation from being closed that serves no more: its leases, or where there are none, its own threads.
+    #[must_use]
+    pub fn pin(&self) -> Pin {
+        let mut held = self.outstanding();
+        held.retain(|(kind, _)| *kind != LeaseKind::Host);
+        if !held.is_empty() {
+            return Pin::Leases(held);
+        }
+        let mapping = self.mapping.upgrade();
+        let own = mapping.map(|mapping| mapping.stays.left().own);
+        let names = own.unwrap_or_default().into_iter().map(threads::name_of);
+        Pin::Threads(names.collect())
     }
 }
 

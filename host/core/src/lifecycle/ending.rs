@@ -10,7 +10,7 @@ use super::driver::Book;
 use super::entry::Running;
 use super::machine::Event;
 use super::needs::{self, Nodes};
-use super::retired::{CLOSE_GRACE, Retired, Retirement, held_by};
+use super::retired::{CLOSE_GRACE, Retired, Retirement};
 use crate::runtimes::{after, within};
 use crate::serving::Serving;
 
@@ -262,7 +262,7 @@ impl Closing {
         match within(driver.ground.runtimes.control(), left(end), ended).await {
             Some(_) => tracing::info!(plugin = %name, "{name} is stopped"),
             None => {
-                let held = held_by(&leases);
+                let held = leases.pin();
                 tracing::warn!(plugin = %name, "{name} is stopped, but could not be closed: {held}");
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agentsys_loader::{End, LeaseKind, LeaseWatch, Pin};
+use agentsys_loader::{End, LeaseWatch, Pin};
 use agentsys_router::Leaving;
 use tokio::sync::watch;
 
@@ -118,7 +118,7 @@ impl Driver {
         let control = self.ground.runtimes.control();
         let told = within(control, CLOSE_GRACE, end.wait_for(Option::is_some)).await;
         let told = told.and_then(|told| told.ok()?.clone());
-        let first = told.unwrap_or_else(|| End::Pinned(held_by(&leases)));
+        let first = told.unwrap_or_else(|| End::Pinned(leases.pin()));
         if !self.ended(&watched, &first) {
             let this = Arc::downgrade(self);
             control.spawn(async move {
@@ -247,17 +247,6 @@ impl Retired {
     pub(super) fn is_settled(&self) -> bool {
         self.pin.is_some()
     }
-}
-
-/// What holds a generation that cannot be closed.
-pub(super) fn held_by(leases: &LeaseWatch) -> Pin {
-    let mut held = leases.outstanding();
-    held.retain(|(kind, _)| *kind != LeaseKind::Host);
-    if held.is_empty() {
-        // Its instances are gone, so what does not end is its own.
-        return Pin::Threads(vec!["of its runtime".to_owned()]);
-    }
-    Pin::Leases(held)
 }
 
 /// Writes into the record of a generation, if that is remembered.
