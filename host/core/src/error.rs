@@ -118,7 +118,7 @@ pub enum PluginError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Its file holds something else than when it was found.
-    #[error("{}: {reason}: start the host again", path.display())]
+    #[error("{}: {reason}: reload it once the file has settled", path.display())]
     Changed {
         /// The plugin's file.
         path: PathBuf,
