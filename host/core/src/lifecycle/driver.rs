@@ -194,6 +194,10 @@ impl Driver {
         self.read(|book| book.entries.get(name)?.current_generation())
     }
 
+    pub(super) fn state_of(&self, name: &str) -> Option<PluginState> {
+        self.read(|book| book.entries.get(name).map(Entry::state))
+    }
+
     /// The options of a plugin that serves.
     pub(crate) fn options_of(&self, name: &str) -> Option<PluginOptions> {
         self.read(|book| {

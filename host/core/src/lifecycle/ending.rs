@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use agentsys_loader::{End, LeaseWatch};
 
-use super::Driver;
 use super::driver::Book;
 use super::entry::Running;
 use super::machine::Event;
 use super::needs::{self, Nodes};
 use super::retired::{CLOSE_GRACE, Retired, Retirement};
+use super::{Driver, PluginState};
 use crate::runtimes::{after, within};
 use crate::serving::Serving;
 
@@ -99,7 +99,10 @@ impl Driver {
                 with_plugin: true,
             };
             self.retire(&name, retirement).await;
-            tracing::info!(plugin = %name, "{name} is stopped");
+            // One that is out of memory has said so.
+            if self.state_of(&name) != Some(PluginState::Unloaded) {
+                tracing::info!(plugin = %name, "{name} is stopped");
+            }
         }
         Some(name)
     }
