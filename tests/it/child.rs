@@ -18,6 +18,8 @@ pub(crate) fn run_alone(test: &str) -> String {
             "1",
         ])
         .env("RUST_BACKTRACE", "0")
+        // One pool of the allocator's in place of one for each thread, whose leftovers would hide what the tests look for.
+        .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();
     let said = format!(
