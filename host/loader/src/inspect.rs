@@ -23,7 +23,7 @@ use serde::{Serialize, Serializer};
 use crate::metadata::{Interface, Metadata};
 pub use complete::{Incomplete, is_complete};
 pub use error::{Fault, InspectError};
-pub use read::MAX_FILE_LEN;
+pub use read::{FileBytes, MAX_FILE_LEN};
 pub use records::{MAX_RECORDS, SectionFault};
 pub use target::Format;
 pub(crate) use target::Target;
@@ -67,13 +67,13 @@ pub fn inspect(path: &Path) -> Result<Inspected, InspectError> {
 ///
 /// # Errors
 /// As [`inspect`].
-pub fn read_and_inspect(path: &Path) -> Result<(Inspected, Vec<u8>), InspectError> {
+pub fn read_and_inspect(path: &Path) -> Result<(Inspected, FileBytes), InspectError> {
     let bytes = read_bytes(path)?;
     let inspected = inspect_bytes(path, &bytes)?;
     Ok((inspected, bytes))
 }
 
-pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, InspectError> {
+pub(crate) fn read_bytes(path: &Path) -> Result<FileBytes, InspectError> {
     read::read(path).map_err(|fault| InspectError::new(path, fault))
 }
 

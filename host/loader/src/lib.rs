@@ -55,8 +55,8 @@ pub use discover::{
 };
 pub use host_dirs::HostDirError;
 pub use inspect::{
-    ContentHash, Fault, Format, Incomplete, InspectError, Inspected, MAX_FILE_LEN, MAX_RECORDS,
-    SectionFault, inspect, inspect_bytes, is_complete, read_and_inspect,
+    ContentHash, Fault, FileBytes, Format, Incomplete, InspectError, Inspected, MAX_FILE_LEN,
+    MAX_RECORDS, SectionFault, inspect, inspect_bytes, is_complete, read_and_inspect,
 };
 pub use metadata::{
     Dependency, Interface, InterfaceMismatch, InvalidInterface, MAX_NAME_LEN, Metadata,

@@ -1,16 +1,59 @@
 //! A file's bytes, or why there are none.
+//!
+//! They lie in pages of their own, which go back to the system at once. In the heap, each thread that ever read a plugin would keep room for one: the C library gives threads
+//! heaps of their own, and large pieces of them back late or never.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::Path;
+
+use memmap2::MmapMut;
 
 use super::error::Fault;
 
 /// The largest file that is read, in bytes: 1 GiB.
 pub const MAX_FILE_LEN: u64 = 1 << 30;
 
+/// What a file held.
+#[derive(Debug)]
+pub struct FileBytes {
+    pages: MmapMut,
+    len: usize,
+}
+
+impl FileBytes {
+    fn read(file: &mut File, len: usize) -> io::Result<Self> {
+        let mut bytes = Self {
+            // There are no pages of no length.
+            pages: MmapMut::map_anon(len.max(1))?,
+            len: 0,
+        };
+        while bytes.len < len {
+            match file.read(&mut bytes.pages[bytes.len..len]) {
+                Ok(0) => return Ok(bytes),
+                Ok(more) => bytes.len += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match file.read(&mut [0])? {
+            0 => Ok(bytes),
+            _ => Err(io::Error::other("it grew while it was read")),
+        }
+    }
+}
+
+impl Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.pages[..self.len]
+    }
+}
+
 /// Reads the whole file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+pub(super) fn read(path: &Path) -> Result<FileBytes, Fault> {
     let why = |error| fault(path, error);
     // Looked at before it is opened: opening a pipe would wait for a writer.
     let metadata = fs::metadata(path).map_err(why)?;
@@ -23,15 +66,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     if metadata.len() > MAX_FILE_LEN {
         return Err(Fault::TooLarge);
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    let file = File::open(path).map_err(why)?;
-    file.take(MAX_FILE_LEN + 1)
-        .read_to_end(&mut bytes)
-        .map_err(why)?;
-    if bytes.len() as u64 > MAX_FILE_LEN {
-        return Err(Fault::TooLarge);
-    }
-    Ok(bytes)
+    let len = usize::try_from(metadata.len()).map_err(|_| Fault::TooLarge)?;
+    let mut file = File::open(path).map_err(why)?;
+    FileBytes::read(&mut file, len).map_err(why)
 }
 
 fn fault(path: &Path, error: io::Error) -> Fault {
@@ -62,6 +99,25 @@ mod tests {
             message(&dir.path().join("x.so")),
             "does not exist; check the path"
         );
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is_an_empty_one_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.so");
+        for content in [&b""[..], &[7; 100_000]] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(&*read(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_meanwhile_is_not_taken_for_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.so");
+        fs::write(&path, "longer").unwrap();
+        let error = FileBytes::read(&mut File::open(&path).unwrap(), 4).unwrap_err();
+        assert_eq!(error.to_string(), "it grew while it was read");
     }
 
     #[test]

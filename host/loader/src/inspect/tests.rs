@@ -68,7 +68,7 @@ fn the_bytes_that_were_inspected_are_returned() {
     let path = dir.path().join("x.so");
     std::fs::write(&path, Elf::host().bytes()).unwrap();
     let (inspected, bytes) = read_and_inspect(&path).unwrap();
-    assert_eq!(bytes, Elf::host().bytes());
+    assert_eq!(*bytes, Elf::host().bytes());
     assert_eq!(inspected.content_hash, ContentHash::of(&bytes));
 }
 
