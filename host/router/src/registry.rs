@@ -105,15 +105,19 @@ impl Registry {
         Ok((ids, removed))
     }
 
-    /// The era of this moment.
+    /// The era of this moment. Who was begun in it sees what was held before it.
     pub(crate) fn era(&self) -> u64 {
-        self.era.load(Ordering::Relaxed)
+        self.era.load(Ordering::Acquire)
     }
 
     /// Has tasks that come to these agents wait, but those that are nested in one begun before.
     pub(crate) fn hold(&self, members: &[Arc<Member>]) {
-        let era = self.era.fetch_add(1, Ordering::SeqCst) + 1;
+        let turn = self.edit();
+        let era = self.era() + 1;
+        // Before the era begins: whoever was let in by one of them was begun before that, and what it nests has to come in too.
         members.iter().for_each(|member| member.hold(era));
+        self.era.store(era, Ordering::SeqCst);
+        drop(turn);
     }
 
     /// Takes it back that all tasks wait.
