@@ -48,6 +48,8 @@ mod kept;
 mod leaving;
 mod lifecycle;
 mod member;
+#[cfg(all(test, agentsys_model))]
+mod model;
 mod observer;
 mod options;
 mod panics;
@@ -61,6 +63,7 @@ mod router_error;
 mod seed;
 mod strategy;
 mod suggest;
+mod sync;
 mod table;
 mod task;
 mod task_id;

@@ -5,9 +5,9 @@
 //! phase *before* it adds the agents' counts up, both sequentially consistent: one of them sees the
 //! other.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-
 use tokio::sync::Notify;
+
+use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 const STOPPED: u8 = 0;
 const RUNNING: u8 = 1;

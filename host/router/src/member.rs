@@ -2,10 +2,10 @@
 //! a task has on both. The claim is what brings every count back to 0, however a task ends.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crate::gate::{Gate, Place};
 use crate::lifecycle::Lifecycle;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::{Agent, AgentId, AgentInfo, Task, TaskError};
 
 /// It begins all tasks.

@@ -1,8 +1,7 @@
 //! How the table changes: one edit at a time, shown to calls by one swap.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -12,6 +11,8 @@ use crate::gate::Gate;
 use crate::lifecycle::Lifecycle;
 use crate::member::Member;
 use crate::route::Route;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::table::Table;
 use crate::{Agent, AgentId, AgentInfo, RoutePolicy, RouterError};
 
