@@ -82,6 +82,31 @@ fn a_held_agent_rests_once_it_was_drained_and_takes_every_call_afterwards() {
 }
 
 #[test]
+fn a_held_agent_rests_once_it_was_drained_though_others_that_go_on_nest_tasks_for_it() {
+    check(|| {
+        let router = router();
+        let inner = Probe::new(None);
+        let outer = Probe::new(Some(router.clone()));
+        let held = register(&router, "inner", &inner);
+        let goes_on = register(&router, "outer", &outer);
+        let callers = [call(&router, "outer"), call(&router, "outer")];
+
+        let hold = router.hold(&[held]);
+        assert_eq!(block_on(hold.drained(UNTIL_IT_ENDS)), 0);
+        inner.rests(true);
+        inner.rests(false);
+        drop(hold);
+
+        for caller in callers {
+            assert_eq!(caller.join().unwrap(), Ok(()));
+        }
+        assert!(!inner.was_disturbed());
+        // It holds the router.
+        router.unregister_agent(goes_on);
+    });
+}
+
+#[test]
 fn a_call_is_answered_or_refused_during_a_stop_and_none_reaches_an_agent_after_it() {
     check(|| {
         let router = router();
