@@ -5,7 +5,6 @@
 //! an async worker, or the plugin's own thread.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use agentsys_abi::module::PluginModuleRef;
@@ -13,6 +12,8 @@ use agentsys_abi::module::PluginModuleRef;
 use crate::attribution::{Activity, Tag};
 use crate::closing::{self, OnEnd, Pin};
 use crate::mapping::Mapping;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::thread;
 use crate::threads;
 
 /// What a lease is held by.
@@ -105,7 +106,7 @@ impl Drop for Leases {
         };
         let close = move || closing::close(&mapping, module, &on_end);
         let plugin = Arc::clone(&self.mapping.plugin);
-        let thread = std::thread::Builder::new().name(format!("close {plugin}"));
+        let thread = thread::Builder::new().name(format!("close {plugin}"));
         if let Err(error) = thread.spawn(close) {
             tracing::warn!(%plugin, %error, "no thread can be started to close the plugin on: its threads go on");
         }

@@ -34,10 +34,13 @@ mod library;
 mod linked;
 mod mapping;
 mod metadata;
+#[cfg(all(test, agentsys_model))]
+mod model;
 mod output;
 mod private;
 mod probe;
 mod services;
+mod sync;
 mod task;
 mod threads;
 mod unmap;

@@ -4,8 +4,7 @@
 //! be unmapped (`closing`); that of a linked plugin, whose code never goes, is never freed.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::PluginModuleRef;
@@ -18,6 +17,8 @@ use crate::instance::Instance;
 use crate::lease::{Lease, LeaseKind, Leases};
 use crate::library::OpenLibrary;
 use crate::services::Services;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 use crate::threads::{self, Stays};
 use crate::waker::WakerCells;
 

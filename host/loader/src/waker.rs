@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use agentsys_abi::bridge::Answer;
@@ -15,6 +15,7 @@ use crate::attribution::Activity;
 use crate::lease::LeaseKind;
 use crate::mapping::Mapping;
 use crate::services::Routed;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A host future for a plugin to poll.
 pub(crate) struct Revocable {

@@ -20,6 +20,7 @@ use agentsys_abi::threads::Destructor;
 
 use crate::attribution::Activity;
 use crate::mapping::Mapping;
+use crate::sync::thread_local;
 pub(crate) use seam::{at_exit, key_created, key_deleted, reports, start, value_set};
 use stay::Stay;
 pub(crate) use stay::Stays;
@@ -36,6 +37,12 @@ thread_local! {
             running: Cell::new(ptr::null()),
         }
     };
+}
+
+/// What each thread of the model checker's does first: that one drops a thread's locals in the order of their first use, and `HERE` with them, which lives as long as its thread elsewhere.
+#[cfg(all(test, agentsys_model))]
+pub(crate) fn begin_in_model() {
+    LISTS.with(|_| ());
 }
 
 /// What a thread looks at on each of its ways in.

@@ -3,10 +3,11 @@
 //! A thread counts what it leaves *before* it leaves it, and takes it off the count *after* the last instruction of the library's that it runs for it. So whoever
 //! sees a count of 0, once no lease is left by which a thread could come to leave more, sees a thread that is done with the library.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// One thread's stay in one library.
 #[derive(Debug)]
