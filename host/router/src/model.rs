@@ -56,7 +56,7 @@ fn a_held_agent_rests_once_it_was_drained_and_takes_every_call_afterwards() {
     check(|| {
         let router = router();
         let inner = Probe::new(None);
-        let outer = Probe::new(Some(router.clone()));
+        let outer = Probe::new(Some((router.clone(), "inner")));
         let ids = [
             register(&router, "inner", &inner),
             register(&router, "outer", &outer),
@@ -86,23 +86,31 @@ fn a_held_agent_rests_once_it_was_drained_though_others_that_go_on_nest_tasks_fo
     check(|| {
         let router = router();
         let inner = Probe::new(None);
-        let outer = Probe::new(Some(router.clone()));
-        let held = register(&router, "inner", &inner);
+        let middle = Probe::new(Some((router.clone(), "inner")));
+        let outer = Probe::new(Some((router.clone(), "middle")));
+        let held = [
+            register(&router, "inner", &inner),
+            register(&router, "middle", &middle),
+        ];
         let goes_on = register(&router, "outer", &outer);
         let callers = [call(&router, "outer"), call(&router, "outer")];
 
-        let hold = router.hold(&[held]);
+        let hold = router.hold(&held);
         assert_eq!(block_on(hold.drained(UNTIL_IT_ENDS)), 0);
         inner.rests(true);
+        middle.rests(true);
         inner.rests(false);
+        middle.rests(false);
         drop(hold);
 
         for caller in callers {
             assert_eq!(caller.join().unwrap(), Ok(()));
         }
-        assert!(!inner.was_disturbed());
-        // It holds the router.
-        router.unregister_agent(goes_on);
+        assert!(!inner.was_disturbed() && !middle.was_disturbed());
+        // They hold the router.
+        for agent in [held[1], goes_on] {
+            router.unregister_agent(agent);
+        }
     });
 }
 
@@ -147,8 +155,8 @@ fn call(router: &Router, route: &'static str) -> JoinHandle<Result<(), ErrorKind
 /// An agent that notices when it is called while it rests.
 struct Probe {
     info: AgentInfo,
-    /// To nest a task on the route `inner` in each of its own.
-    router: Option<Router>,
+    /// The route to which it nests a task in each of its own.
+    nests: Option<(Router, &'static str)>,
     state: Arc<State>,
 }
 
@@ -167,10 +175,10 @@ impl State {
 }
 
 impl Probe {
-    fn new(router: Option<Router>) -> Arc<Self> {
+    fn new(nests: Option<(Router, &'static str)>) -> Arc<Self> {
         Arc::new(Self {
             info: AgentInfo::new("probe", "Notices when it is called while it rests."),
-            router,
+            nests,
             state: Arc::default(),
         })
     }
@@ -191,13 +199,13 @@ impl Agent for Probe {
 
     fn call(&self, task: &Task, _: Payload) -> Reply {
         self.state.look();
-        let (state, router, task) = (self.state.clone(), self.router.clone(), task.clone());
+        let (state, nests, task) = (self.state.clone(), self.nests.clone(), task.clone());
         Reply::pending(async move {
             yield_now().await;
             state.look();
-            if let Some(router) = router {
+            if let Some((router, route)) = nests {
                 let nested = TaskOptions::default().parent(task);
-                router.route_task_with("inner", "", nested).await?;
+                router.route_task_with(route, "", nested).await?;
                 state.look();
             }
             Ok::<_, TaskError>(Payload::from(""))

@@ -104,7 +104,7 @@ fn what_a_thread_of_the_plugin_polls_while_the_wakers_are_revoked_leaves_no_wake
 }
 
 #[test]
-fn a_waker_is_woken_or_dropped_and_not_both_where_the_plugin_stops_waiting() {
+fn where_a_thread_of_the_plugin_stops_waiting_its_waker_is_gone_before_the_plugin_is_closed() {
     check(|| {
         let generation = Generation::new();
         let mut service = Service::new(&generation);
