@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
@@ -34,7 +35,12 @@ pub(crate) struct PluginServices {
     come_by: ComeBy,
     meters: Arc<PluginMeters>,
     added: AddedRoutes,
+    /// How many metrics were refused.
+    refused: AtomicU32,
 }
+
+/// However many names a plugin makes up, so many refusals are logged.
+const REFUSALS_TOLD: u32 = 10;
 
 impl PluginServices {
     pub(crate) fn new(ground: &Ground, plugin: &Arc<str>) -> Self {
@@ -47,6 +53,7 @@ impl PluginServices {
             storage: ground.storage.namespace(plugin),
             added: AddedRoutes::new(ground.router.clone(), Arc::clone(&meters)),
             meters,
+            refused: AtomicU32::new(0),
         }
     }
 
@@ -173,7 +180,15 @@ impl Services for PluginServices {
             Ok(number) => number,
             Err(refused) => {
                 let plugin = &self.plugin;
-                tracing::warn!(plugin = %plugin, "{plugin} measures in vain: {refused}");
+                match self.refused.fetch_add(1, Ordering::Relaxed) {
+                    ..REFUSALS_TOLD => {
+                        tracing::warn!(plugin = %plugin, "{plugin} measures in vain: {refused}");
+                    }
+                    REFUSALS_TOLD => {
+                        tracing::warn!(plugin = %plugin, "{plugin} measures in vain by still more names, which are not logged");
+                    }
+                    _ => {}
+                }
                 0
             }
         }
