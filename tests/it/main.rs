@@ -14,6 +14,7 @@ mod embedding;
 mod errors;
 mod failures;
 mod folders;
+mod hostile;
 mod hostile_files;
 mod instances;
 mod lazy;

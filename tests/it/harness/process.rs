@@ -44,7 +44,20 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it on a place, and waits until it serves.
     pub(crate) fn run(place: &Place, more: &[&str]) -> Self {
-        let mut program = Self::spawn(place, more);
+        Self::spawn(place, more).until_ready()
+    }
+
+    /// Starts it in a place, with paths that are relative to that, and waits until it serves.
+    pub(crate) fn run_inside(place: &Place) -> Self {
+        let mut command = Command::new(program());
+        command
+            .args(["run", "--plugins", "plugins", "--state-dir", "state"])
+            .current_dir(place.path());
+        Self::start(command).until_ready()
+    }
+
+    fn until_ready(self) -> Self {
+        let mut program = self;
         let mut ready = String::new();
         BufReader::new(program.child.stdout.as_mut().unwrap())
             .read_line(&mut ready)
@@ -62,12 +75,18 @@ impl Program {
 
     /// Starts it on a place.
     pub(crate) fn spawn(place: &Place, more: &[&str]) -> Self {
-        let mut child = Command::new(program())
+        let mut command = Command::new(program());
+        command
             .args(["run", "--plugins"])
             .arg(place.plugins())
             .arg("--state-dir")
             .arg(place.state())
-            .args(more)
+            .args(more);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -84,6 +103,11 @@ impl Program {
             ready: String::new(),
             errors: Some(errors),
         }
+    }
+
+    /// The number of its process, as text.
+    pub(crate) fn pid(&self) -> String {
+        self.child.id().to_string()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
