@@ -93,6 +93,21 @@ async fn a_thread_that_still_has_values_pins_it_until_it_ends() {
     assert_eq!(place.journal().lines(), ["it dropped"]);
 }
 
+/// `thread::current()` leaves a value of a key, whose destructor is the library's.
+#[tokio::test]
+async fn a_thread_that_asked_who_it_is_pins_it_until_it_ends() {
+    let place = Place::new();
+    let (generation, mut end) = open(&place, "thread_locals", NoServices);
+    let instance = instance(&place, &generation).await;
+    let (go, thread) = call_on_a_thread("asker", &instance, handler(&generation, "current"));
+    drop((instance, generation));
+    end.ended(|end| *end == End::Pinned(Pin::Values(vec!["asker".to_owned()])))
+        .await;
+    drop(go);
+    thread.join().unwrap();
+    end.unloaded().await;
+}
+
 #[tokio::test]
 async fn a_thread_that_only_called_a_plain_handler_pins_nothing() {
     let place = Place::new();

@@ -192,6 +192,19 @@ async fn keys_in_bulk_are_given_back_with_each_generation() {
     is_unloaded_when_disabled(&host, "makes_keys").await;
 }
 
+/// Their numbers are another's by then.
+#[tokio::test]
+async fn keys_that_a_plugin_deleted_itself_are_not_deleted_again() {
+    let host = Setup::with(&["echo", "deletes_its_keys", "uses_keys"])
+        .start()
+        .await;
+    host.call("deletes_its_keys", "100").await.unwrap();
+    assert_eq!(host.call("uses_keys", "100").await.unwrap(), "100");
+    is_unloaded_when_disabled(&host, "deletes_its_keys").await;
+    assert_eq!(host.call("uses_keys", "").await.unwrap(), "100");
+    is_unloaded_when_disabled(&host, "uses_keys").await;
+}
+
 /// A route that answers never.
 fn add_never(host: &TestHost) {
     let never = agent_fn("never", "Answers never.", |_| {
