@@ -1,8 +1,10 @@
 //! What plugins leave on threads, and the threads they start: the host owns their ends.
 
 use std::fs;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
+use agentsys_host::agent_fn;
 use object::{Object, ObjectSymbol};
 
 use crate::harness::{Setup, TestHost, library};
@@ -55,6 +57,43 @@ async fn a_value_left_on_a_thread_is_dropped_also_where_its_plugin_was_stopped_b
     go.0.send(()).unwrap();
     caller.join().unwrap();
     assert_eq!(host.place.journal().lines(), ["it dropped"]);
+}
+
+/// Nobody asks it again after it was too busy to hear.
+#[tokio::test]
+async fn a_worker_that_is_busy_when_a_plugin_is_closed_drops_its_values_before_it_sleeps() {
+    let host = Setup::with(&["thread_locals", "nests"])
+        .journal("thread_locals")
+        .start()
+        .await;
+    let (left, go) = (mpsc::channel(), mpsc::channel::<()>());
+    let work = Mutex::new(Some((left.0, go.1, host.router().clone())));
+    let busy = agent_fn("busy", "Keeps a worker busy.", move |_| {
+        let work = work.lock().unwrap().take();
+        let (left, go, router) = work.unwrap();
+        // In a task of a plugin's, so on one of the host's workers.
+        tokio::spawn(async move {
+            router.route_task("leave", "it").await.unwrap();
+            left.send(()).unwrap();
+            let _ = go.recv();
+        });
+        async { Ok("") }
+    });
+    host.router()
+        .register_agent("busy", Arc::new(busy))
+        .unwrap();
+    host.call("forwards_to", "busy").await.unwrap();
+    left.1.recv().unwrap();
+    host.disable("thread_locals").await.unwrap();
+    let retired = host.status("thread_locals").retired;
+    assert_eq!(
+        retired[0].pinned.as_deref(),
+        Some("thread agentsys-worker still holds values of it")
+    );
+    assert!(host.place.journal().lines().is_empty());
+    drop(go.0);
+    host.place.journal().wait_for("it dropped").await;
+    host.shutdown().await;
 }
 
 #[tokio::test]

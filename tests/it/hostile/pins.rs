@@ -215,12 +215,18 @@ fn add_never(host: &TestHost) {
         .unwrap();
 }
 
+/// What the host has of its wakers is dropped while their code is there.
 #[tokio::test]
 async fn futures_of_the_hosts_that_a_plugin_keeps_do_not_keep_its_library() {
     let host = host("holds_a_storage_future").await;
     add_never(&host);
-    host.call("holds_a_storage_future", "never").await.unwrap();
+    let journal = host.place.journal();
+    let path = journal.path().to_str().unwrap().to_owned();
+    host.call("holds_a_storage_future", path).await.unwrap();
+    let dropped = "waker of routed dropped".to_owned();
+    assert!(!journal.lines().contains(&dropped));
     is_unloaded_when_disabled(&host, "holds_a_storage_future").await;
+    assert!(journal.lines().contains(&dropped), "{:?}", journal.lines());
 }
 
 #[tokio::test]
