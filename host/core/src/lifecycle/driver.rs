@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::entry::{Entry, Origin};
 use super::machine::Event;
-use super::needs::{self, Node, Nodes};
+use super::needs::{self, Nodes};
 use super::retired::Retired;
 use super::uses::Note;
 use super::{PluginState, jobs, telling};
@@ -66,6 +66,14 @@ impl Book {
     pub(super) fn of(&mut self, name: &Arc<str>) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(name)?;
         Arc::ptr_eq(&entry.name, name).then_some(entry)
+    }
+
+    /// All plugins, as others that need them see them.
+    pub(super) fn nodes(&self) -> Nodes {
+        let entries = self.entries.iter();
+        entries
+            .map(|(name, entry)| (name.to_string(), entry.node()))
+            .collect()
     }
 }
 
@@ -299,14 +307,15 @@ impl Driver {
 
     /// Who can take the next step, which each is marked to be at from here on.
     fn due(&self, book: &mut Book) -> Vec<(Arc<str>, jobs::Job)> {
-        let nodes: Nodes = book
-            .entries
-            .iter()
-            .map(|(name, entry)| (name.to_string(), entry.node()))
-            .collect();
+        let nodes = book.nodes();
         let idle = book.entries.iter_mut().filter(|(_, entry)| !entry.busy);
+        let retired = &book.retired;
+        let next = |entry: &mut Entry| match &entry.running {
+            Some(_) => self.replacement(&nodes, retired, entry),
+            None => next_job(&nodes, entry),
+        };
         let due: Vec<_> = idle
-            .filter_map(|(name, entry)| Some((Arc::clone(name), next_job(&nodes, entry)?)))
+            .filter_map(|(name, entry)| Some((Arc::clone(name), next(entry)?)))
             .collect();
         for (name, job) in &due {
             if let Some(entry) = book.entries.get_mut(name) {
@@ -355,11 +364,8 @@ impl Driver {
     }
 }
 
-/// What a plugin can do next.
+/// What a plugin that does not serve can do next.
 fn next_job(nodes: &Nodes, entry: &mut Entry) -> Option<jobs::Job> {
-    if entry.running.is_some() {
-        return replacement(nodes, entry);
-    }
     match entry.state() {
         PluginState::Discovered => {
             entry.node.reason = needs::unmet(nodes, &entry.name);
@@ -370,31 +376,6 @@ fn next_job(nodes: &Nodes, entry: &mut Entry) -> Option<jobs::Job> {
             Some(jobs::Job::Initialize)
         }
         _ => None,
-    }
-}
-
-/// Whether what serves is to be replaced, and can be.
-fn replacement(nodes: &Nodes, entry: &mut Entry) -> Option<jobs::Job> {
-    if !entry.state().is_rest() {
-        return None;
-    }
-    if let Some(newer) = entry.newer().cloned() {
-        entry.tried = newer.content_hash();
-        entry.want(newer, "its file holds another build", None);
-    }
-    let plugin = &entry.wanted.as_ref()?.source.metadata().plugin;
-    let node = Node {
-        version: Some(plugin.version.clone()),
-        needs: plugin.dependencies.clone(),
-        ..entry.node()
-    };
-    match needs::unmet_by(nodes, &entry.name, &node) {
-        None => Some(jobs::Job::Replace),
-        Some(reason) => {
-            let version = &plugin.version;
-            entry.held_back = Some(format!("{version} does not start: it {reason}"));
-            None
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use agentsys_loader::{End, LeaseWatch};
 use super::driver::Book;
 use super::entry::Running;
 use super::machine::Event;
-use super::needs::{self, Nodes};
+use super::needs;
 use super::retired::{CLOSE_GRACE, Retired, Retirement};
 use super::{Driver, PluginState};
 use crate::runtimes::{after, within};
@@ -30,7 +30,13 @@ impl Driver {
             }
         });
         let mut closing = Vec::new();
-        while let Some((name, running, remaining)) = self.change(|book| self.next_to_stop(book)) {
+        while let Some(next) = self.change(|book| self.next_to_stop(book)) {
+            let ToStop {
+                name,
+                running,
+                busy,
+                remaining,
+            } = next;
             let _ = self
                 .ground
                 .router
@@ -38,7 +44,7 @@ impl Driver {
             // One that hangs must leave the others a moment of their own.
             let left = left(end);
             let reserved = LEAST.saturating_mul(remaining).min(left / 2);
-            self.clean_up(&name, &running.serving, left - reserved)
+            self.clean_up(&name, &running.serving, left - reserved, busy)
                 .await;
             closing.push(Closing::new(name, running));
         }
@@ -134,21 +140,28 @@ impl Driver {
             .router
             .replace_agents(&running.agents, Vec::new());
         self.happened(name, Event::Drain, None);
-        self.clean_up(name, &running.serving, CLOSE_GRACE).await;
+        self.clean_up(name, &running.serving, CLOSE_GRACE, false)
+            .await;
         running.serving.forget_policies();
         Closing::new(Arc::clone(name), running)
             .wait(self, after(CLOSE_GRACE))
             .await;
     }
 
-    async fn clean_up(self: &Arc<Self>, name: &Arc<str>, serving: &Serving, limit: Duration) {
+    async fn clean_up(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        serving: &Serving,
+        limit: Duration,
+        busy_still: bool,
+    ) {
         let errors = serving.stop(limit).await;
         for error in &errors {
             tracing::warn!(plugin = %name, "{name}: {error}");
         }
         self.change(|book| {
             if let Some(entry) = book.of(name) {
-                entry.busy = false;
+                entry.busy = busy_still;
                 let error = errors.first().map(ToString::to_string);
                 self.publish_some(entry.step(Event::CleanedUp, error));
             }
@@ -156,12 +169,8 @@ impl Driver {
     }
 
     /// Takes the plugin out that is to stop next, and says how many are left.
-    fn next_to_stop(&self, book: &mut Book) -> Option<(Arc<str>, Running, u32)> {
-        let nodes: Nodes = book
-            .entries
-            .iter()
-            .map(|(name, entry)| (name.to_string(), entry.node()))
-            .collect();
+    fn next_to_stop(&self, book: &mut Book) -> Option<ToStop> {
+        let nodes = book.nodes();
         let runs = |name: &str| {
             book.entries
                 .get(name)
@@ -185,8 +194,13 @@ impl Driver {
         let entry = book.entries.get_mut(&name)?;
         self.publish_some(entry.step(Event::Drain, None));
         let running = entry.running.take()?;
-        entry.busy = true;
-        Some((name, running, remaining))
+        let busy = std::mem::replace(&mut entry.busy, true);
+        Some(ToStop {
+            name,
+            running,
+            busy,
+            remaining,
+        })
     }
 
     /// Drops every instance, the last to serve first, without its cleanup: for a host that goes without a shutdown, or a build
@@ -227,6 +241,16 @@ impl Driver {
         }
         self.events.end();
     }
+}
+
+/// A plugin that is to stop before the host ends.
+struct ToStop {
+    name: Arc<str>,
+    running: Running,
+    /// Whether it is being replaced. What comes of that sees that it is unwanted, and ends by itself.
+    busy: bool,
+    /// How many are to stop after it.
+    remaining: u32,
 }
 
 enum TakenOut {

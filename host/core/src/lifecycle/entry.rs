@@ -34,8 +34,10 @@ pub(crate) struct Entry {
     pub(crate) wanted: Option<Wanted>,
     /// Why what serves is not the newest that there is.
     pub(crate) held_back: Option<String>,
-    /// The content that was last tried: that of its file is tried once.
-    pub(crate) tried: Option<ContentHash>,
+    /// The content and the options that were last tried in the place of what serves: they are tried once.
+    pub(crate) tried: Option<(Option<ContentHash>, PluginOptions)>,
+    /// Whether the file of what serves is there, and holds what cannot be loaded.
+    pub(crate) broken: bool,
     /// Whether the program started it for a while, whatever the plugin directories hold.
     pub(crate) scoped: bool,
     /// Whether it is being ended, since the directories or the config say so.
@@ -108,6 +110,12 @@ impl Running {
     pub(crate) fn version(&self) -> String {
         self.metadata.plugin.version.to_string()
     }
+
+    /// The hash of its content; none for a linked plugin.
+    pub(crate) fn content_hash(&self) -> Option<ContentHash> {
+        let content = self.content.as_ref()?;
+        Some(content.inspected.content_hash)
+    }
 }
 
 /// A replacement that is to be made.
@@ -152,6 +160,7 @@ impl Entry {
             wanted: None,
             held_back: None,
             tried: None,
+            broken: false,
             scoped: false,
             going: false,
             previous: VecDeque::new(),
@@ -212,15 +221,6 @@ impl Entry {
         self.running = Some(running);
     }
 
-    /// Whether what serves was made of that very content.
-    pub(crate) fn serves_content_of(&self, source: &Source) -> bool {
-        let serving = self
-            .running
-            .as_ref()
-            .and_then(|running| running.content.as_ref());
-        serving.map(|content| content.inspected.content_hash) == source.content_hash()
-    }
-
     /// Keeps what a generation was made of, for a way back.
     pub(crate) fn keep(&mut self, content: Option<Content>, most: usize) {
         if let Some(content) = content {
@@ -229,20 +229,61 @@ impl Entry {
         self.previous.truncate(most);
     }
 
-    /// The content of its file, where that is not what serves and was not tried yet.
-    pub(crate) fn newer(&self) -> Option<&Source> {
-        let Origin::Found(source) = &self.origin else {
-            return None;
-        };
-        let hash = source.content_hash()?;
-        let serving = self
-            .running
-            .as_ref()?
-            .content
-            .as_ref()?
-            .inspected
-            .content_hash;
-        (hash != serving && self.tried != Some(hash)).then_some(&**source)
+    /// Why what serves is not what its file holds and its config says; none where it is.
+    pub(crate) fn outdated(&self) -> Option<&'static str> {
+        let running = self.running.as_ref()?;
+        if running.content_hash() != self.file_hash() {
+            return Some("its file holds another build");
+        }
+        (running.serving.options != self.options).then_some("its config changed")
+    }
+
+    /// What is to take the place of what serves by itself: what its file holds and its config says, unless that was tried.
+    pub(crate) fn newer(&self) -> Option<Wanted> {
+        let why = self.outdated()?;
+        let tried = self.tried.as_ref();
+        let was_tried = tried
+            .is_some_and(|(hash, options)| *hash == self.file_hash() && *options == self.options);
+        match &self.origin {
+            Origin::Found(source) if self.options.enabled && !self.broken && !was_tried => {
+                Some(self.want((**source).clone(), why, None))
+            }
+            _ => None,
+        }
+    }
+
+    /// A replacement of what serves by that.
+    pub(crate) fn want(
+        &self,
+        source: Source,
+        why: &str,
+        done: Option<oneshot::Sender<Result<u64, String>>>,
+    ) -> Wanted {
+        Wanted {
+            source,
+            options: self.options.clone(),
+            why: why.to_owned(),
+            done,
+        }
+    }
+
+    /// Its file was read once more, after it was found with what is in `before`; whether it holds something else.
+    pub(crate) fn reads(&mut self, before: &Source, opened: &Opened) -> bool {
+        if let (Origin::Found(found), Some(content)) = (&mut self.origin, &opened.content)
+            && let Source::File(file) = &mut **found
+            && Some(file.inspected.content_hash) == before.content_hash()
+            && file.path == content.path
+            && file.inspected.content_hash != content.inspected.content_hash
+        {
+            file.inspected.clone_from(&content.inspected);
+            return true;
+        }
+        false
+    }
+
+    /// From here on what its file holds and its config says is as good as tried, whatever is taken.
+    pub(crate) fn tries(&mut self) {
+        self.tried = Some((self.file_hash(), self.options.clone()));
     }
 
     /// The content of its file, whether or not it was tried.

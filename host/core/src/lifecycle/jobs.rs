@@ -54,6 +54,7 @@ async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
                     record.is_of(&opened);
                     record.took("open", began.elapsed());
                 });
+                entry.reads(&source, &opened);
                 let step = entry.step(Event::Opened, None);
                 entry.opened = step.is_some().then_some(opened);
                 driver.publish_some(step);
@@ -176,7 +177,7 @@ fn serves(driver: &Driver, entry: &Entry, took: Duration) {
 }
 
 /// Writes a failure down, and plans another try where there is to be one.
-fn failed(driver: &Arc<Driver>, entry: &mut Entry, event: Event, error: &PluginError) {
+pub(super) fn failed(driver: &Arc<Driver>, entry: &mut Entry, event: Event, error: &PluginError) {
     let Some(step) = entry.step(event, Some(error.to_string())) else {
         // It was to end anyway.
         driver.publish_some(entry.step(Event::CleanedUp, Some(error.to_string())));

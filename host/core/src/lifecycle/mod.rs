@@ -2,12 +2,15 @@
 //! moves them (`driver`), with its jobs (`jobs`), its end (`ending`) and what it says (`telling`). `uses` makes the plugins of what was found and configured.
 
 mod driver;
+mod due;
 mod ending;
 mod entry;
+mod hand_over;
 mod jobs;
 mod machine;
 mod needs;
 mod reconciling;
+mod replaced;
 mod replacing;
 mod requests;
 mod retired;

@@ -110,6 +110,7 @@ impl Driver {
 
     /// A plugin as it is known, and as it would be made now.
     fn meet(&self, entry: &mut Entry, now: Entry, broken: &Broken) -> Option<Going> {
+        let was_broken = std::mem::take(&mut entry.broken);
         let reconfigured = entry.section != now.section;
         if reconfigured {
             entry.section.clone_from(&now.section);
@@ -129,28 +130,26 @@ impl Driver {
             return None;
         }
         let changed = entry.file_hash() != source.content_hash();
-        if changed {
-            entry.tried = None;
-        }
         if entry.running.is_none() {
             entry.describe(source.metadata());
-        } else if entry.serves_content_of(&source) {
-            entry.held_back = None;
-            entry.wanted = None;
         }
         let was_missing = matches!(entry.origin, Origin::Missing(_));
         entry.origin = Origin::Found(source);
+        let up_to_date = entry.outdated().is_none();
+        if changed || was_broken || up_to_date {
+            entry.tried = None;
+        }
         if entry.running.is_some() {
-            if reconfigured && let Origin::Found(source) = &entry.origin {
-                let source = (**source).clone();
-                entry.tried = source.content_hash();
-                entry.want(source, "its config changed", None);
+            if up_to_date {
+                entry.held_back = None;
             }
             return None;
         }
         match entry.state() {
             PluginState::Failed if changed || was_missing || reconfigured => self.begin_anew(entry),
-            PluginState::Stopped | PluginState::Unloaded => self.begin_anew(entry),
+            PluginState::Stopped | PluginState::Unloaded if entry.options.enabled => {
+                self.begin_anew(entry);
+            }
             PluginState::Disabled if reconfigured => self.begin_anew(entry),
             _ => {}
         }
@@ -190,6 +189,7 @@ impl Entry {
             .cloned();
         if reason.is_some() {
             self.held_back = reason;
+            self.broken = true;
             return true;
         }
         false

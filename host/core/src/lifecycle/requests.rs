@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::driver::Book;
-use super::entry::{Entry, Origin, Wanted};
+use super::entry::{Entry, Origin};
 use super::machine::Event;
 use super::{Driver, PluginState};
 use crate::error::HostError;
@@ -36,11 +36,12 @@ impl Driver {
             name: name.to_owned(),
             reason,
         };
-        self.idle(name).await;
-        let begun = self.change(|book| self.begin_reload(book, name, by));
+        let begun = self
+            .once_idle(name, |book| self.begin_reload(book, name, by))
+            .await;
         match begun.map_err(|reason| reason.map_or_else(|| self.no_such(name), not_replaced))? {
             Begun::Replacing(done) => {
-                let lost = |_| "another replacement came before it".to_owned();
+                let lost = |_| "it is being stopped".to_owned();
                 done.await
                     .unwrap_or_else(|error| Err(lost(error)))
                     .map_err(not_replaced)
@@ -67,15 +68,16 @@ impl Driver {
                 Source::Kept(kept.ok_or_else(|| Some(none.to_owned()))?)
             }
         };
+        if entry.going {
+            return Err(Some("it is being stopped".to_owned()));
+        }
         if entry.running.is_some() {
             let why = match by {
                 By::Newest => "a reload was asked for",
                 By::Previous => "the generation before was asked for",
             };
             let (done, hears) = oneshot::channel();
-            // From here on the file's content is as good as tried, whichever of both is taken.
-            entry.tried = entry.file_hash();
-            entry.want(source, why, Some(done));
+            entry.wanted = Some(entry.want(source, why, Some(done)));
             return Ok(Begun::Replacing(hears));
         }
         match entry.state() {
@@ -101,8 +103,7 @@ impl Driver {
 
     /// Starts a plugin that was disabled.
     pub(crate) async fn enable(self: &Arc<Self>, name: &str) -> Result<(), HostError> {
-        self.idle(name).await;
-        let enabled = self.change(|book| {
+        let enable = |book: &mut Book| {
             let entry = book.entries.get_mut(name)?;
             entry.options.enabled = true;
             if matches!(
@@ -118,7 +119,8 @@ impl Driver {
                 self.publish_some(entry.step(Event::OpenFailed, Some(reason)));
             }
             Some(())
-        });
+        };
+        let enabled = self.once_idle(name, enable).await;
         enabled.ok_or_else(|| self.no_such(name))?;
         self.started(name)
             .await
@@ -139,7 +141,12 @@ impl Driver {
             return Ok(());
         }
         if let Some(name) = self.end_one(name, why).await {
-            self.happened(&name, Event::Disable, Some(why.to_owned()));
+            self.change(|book| {
+                // It may have been enabled meanwhile.
+                if let Some(entry) = book.of(&name).filter(|entry| !entry.options.enabled) {
+                    self.publish_some(entry.step(Event::Disable, Some(why.to_owned())));
+                }
+            });
         }
         Ok(())
     }
@@ -182,34 +189,23 @@ impl Driver {
         });
     }
 
-    /// Waits until no job is under way for it.
-    async fn idle(&self, name: &str) {
-        let idle = |book: &Book| match book.entries.get(name) {
-            Some(entry) if entry.busy => None,
-            _ => Some(()),
-        };
-        self.wait_for(idle).await;
+    /// Changes the book when no job is under way for a plugin.
+    async fn once_idle<R>(
+        self: &Arc<Self>,
+        name: &str,
+        mut change: impl FnMut(&mut Book) -> R,
+    ) -> R {
+        let is_busy = |book: &Book| matches!(book.entries.get(name), Some(entry) if entry.busy);
+        loop {
+            if let Some(done) = self.change(|book| (!is_busy(book)).then(|| change(book))) {
+                return done;
+            }
+            self.wait_for(|book| (!is_busy(book)).then_some(())).await;
+        }
     }
 
     pub(crate) fn no_such(&self, name: &str) -> HostError {
         let names = self.names();
         HostError::no_such_plugin(name, names.iter().map(String::as_str))
-    }
-}
-
-impl Entry {
-    /// Wants what serves to be replaced by that. What was wanted before is wanted no more.
-    pub(super) fn want(
-        &mut self,
-        source: Source,
-        why: &str,
-        done: Option<oneshot::Sender<Result<u64, String>>>,
-    ) {
-        self.wanted = Some(Wanted {
-            source,
-            options: self.options.clone(),
-            why: why.to_owned(),
-            done,
-        });
     }
 }

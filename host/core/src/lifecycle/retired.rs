@@ -223,15 +223,12 @@ impl Book {
             .filter(|retired| *retired.plugin == *name);
         of_it.map(Retired::status).collect()
     }
+}
 
-    /// What pins the generations of a plugin that are pinned.
-    pub(super) fn pins_of(&self, name: &str) -> Vec<&Pin> {
-        let of_it = self
-            .retired
-            .iter()
-            .filter(|retired| *retired.plugin == *name);
-        of_it.filter_map(|retired| retired.pin.as_ref()).collect()
-    }
+/// What pins the generations of a plugin that are pinned.
+pub(super) fn pins_of<'a>(retired: &'a [Retired], name: &str) -> Vec<&'a Pin> {
+    let of_it = retired.iter().filter(|retired| *retired.plugin == *name);
+    of_it.filter_map(|retired| retired.pin.as_ref()).collect()
 }
 
 impl Retired {
