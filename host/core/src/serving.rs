@@ -305,6 +305,20 @@ impl Serving {
         }
     }
 
+    /// Where the generation before had options for a route, and this one has none, what else holds for it does again.
+    pub(crate) fn take_over_policies(&self, before: &Self) {
+        let own = self.lock_policed().clone();
+        let before = before.lock_policed().clone();
+        let router = &self.ground.router;
+        for route in before
+            .difference(&own)
+            .filter(|route| router.policy(route).is_some())
+        {
+            let policy = self.ground.policies().of(route, &self.options);
+            router.set_policy(route, policy);
+        }
+    }
+
     /// Whoever serves such a route after this plugin does not inherit its options.
     pub(crate) fn forget_policies(&self) {
         let router = &self.ground.router;

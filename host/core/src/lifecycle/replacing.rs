@@ -223,6 +223,7 @@ impl Plan {
             .for_each(|(route, _)| serving.set_policy(route));
         match driver.ground.router.exchange(&self.all_agents(), agents) {
             Ok((agents, leaving)) => {
+                serving.take_over_policies(&self.old.serving);
                 let running = Running::new(opened, serving, agents, number);
                 Ok((running, leaving))
             }
