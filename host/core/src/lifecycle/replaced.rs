@@ -21,7 +21,7 @@ pub(super) enum Settled {
 
 impl Plan {
     pub(super) fn settle(
-        &self,
+        &mut self,
         driver: &Arc<Driver>,
         book: &mut Book,
         outcome: Outcome,
@@ -73,6 +73,11 @@ impl Plan {
         }
         if let Some((old, leaving)) = old {
             self.retire(driver, book, old, leaving, told.is_none());
+        }
+        if told.is_some()
+            && let Some((end, leases)) = self.opened.take()
+        {
+            driver.watch_failed(book, &self.name, self.number, &self.version, end, leases);
         }
         book.turns += 1;
         self.tell(driver, told.as_deref(), took);

@@ -9,7 +9,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use agentsys_loader::{End, LeaseWatch};
 use agentsys_router::{AgentId, Hold, Leaving};
+use tokio::sync::watch;
 
 use super::Driver;
 use super::driver::Book;
@@ -60,6 +62,8 @@ pub(super) struct Plan {
     /// Whether the new instances are made at their first calls, as the old ones were to be.
     pub(super) lazily: bool,
     pub(super) drain: Duration,
+    /// How the generation to come ends, and what holds it, once it is open.
+    pub(super) opened: Option<(watch::Receiver<Option<End>>, LeaseWatch)>,
 }
 
 /// What serves.
@@ -122,6 +126,7 @@ impl Plan {
             old,
             lazily,
             drain: driver.ground.drain_timeout(),
+            opened: None,
         };
         Some((plan, done))
     }
@@ -135,6 +140,7 @@ impl Plan {
             Err(error) => return Outcome::Kept(error),
         };
         self.version = opened.metadata.plugin.version.to_string();
+        self.opened = Some((opened.end.clone(), opened.generation.watch()));
         match self.options.reload {
             Reload::StopFirst => self.stop_first(driver, opened).await,
             Reload::Swap => match self.swap(driver, opened).await {

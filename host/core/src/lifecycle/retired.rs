@@ -134,6 +134,33 @@ impl Driver {
         }
     }
 
+    /// Watches how a generation ends that never came to serve: what pins it costs as much.
+    pub(super) fn watch_failed(
+        self: &Arc<Self>,
+        book: &mut Book,
+        name: &Arc<str>,
+        number: u64,
+        version: &str,
+        end: watch::Receiver<Option<End>>,
+        leases: LeaseWatch,
+    ) {
+        book.retired.push(Retired {
+            plugin: Arc::clone(name),
+            number,
+            version: version.to_owned(),
+            pin: None,
+        });
+        let watched = Watched {
+            name: Arc::clone(name),
+            number,
+            with_plugin: false,
+            began: Instant::now(),
+        };
+        let this = Arc::clone(self);
+        let control = self.ground.runtimes.control();
+        control.spawn(async move { this.close(watched, end, leases).await });
+    }
+
     /// Takes note of how a generation ended; whether that is the last word.
     fn ended(self: &Arc<Self>, watched: &Watched, end: &End) -> bool {
         let Watched {
