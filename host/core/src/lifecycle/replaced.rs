@@ -10,7 +10,7 @@ use super::entry::{Entry, Running};
 use super::machine::Event;
 use super::replacing::{Outcome, Plan};
 use super::retired::Retirement;
-use super::{Driver, jobs};
+use super::{Driver, jobs, needs};
 
 /// What is left to do when the book has it.
 pub(super) enum Settled {
@@ -81,6 +81,9 @@ impl Plan {
         }
         book.turns += 1;
         self.tell(driver, told.as_deref(), took);
+        if told.is_none() {
+            self.tell_dependents(driver, book);
+        }
         Settled::Done(told.map_or(Ok(self.number), Err))
     }
 
@@ -146,5 +149,23 @@ impl Plan {
             None => tracing::info!(plugin = %name, generation = number, "{name} {new} serves in place of {old} after {took:?} (generation {number} for {before}): {why}"),
             Some(error) => tracing::error!(plugin = %name, "{name}: {failed}: {error}"),
         });
+    }
+
+    /// Names those that run and need another version than that which serves now.
+    fn tell_dependents(&self, driver: &Driver, book: &Book) {
+        let nodes = book.nodes();
+        let runs = |name: &str| {
+            let entry = book.entries.get(name);
+            entry.is_some_and(|entry| entry.running.is_some())
+        };
+        let dependents = needs::dependents(&nodes, &self.name).filter(|other| runs(other));
+        for other in dependents {
+            if let Some(reason) = needs::unmet(&nodes, other) {
+                let other = other.clone();
+                driver.say(
+                    move || tracing::warn!(plugin = %other, "{other} runs on, though it {reason}"),
+                );
+            }
+        }
     }
 }
