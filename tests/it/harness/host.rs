@@ -1,9 +1,13 @@
 //! A host on a plugin directory of its own.
 
 use std::fs;
+use std::future::Future;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use agentsys_host::{
     Host, HostBuilder, Payload, PluginOptions, PluginState, PluginStatus, TaskError, TaskOptions,
@@ -12,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::{Journal, library, logs};
+use super::{Journal, PATIENCE, library, logs};
 
 /// A plugin's options with that config.
 pub(crate) fn options(config: Value) -> PluginOptions {
@@ -56,6 +60,14 @@ impl Place {
     pub(crate) fn add_as(&self, name: &str, file: &str) -> PathBuf {
         let path = self.plugins().join(file);
         fs::copy(library(name), &path).unwrap();
+        path
+    }
+
+    /// Puts a compiled plugin in the place of another file, in one step.
+    pub(crate) fn put(&self, name: &str, file: &str) -> PathBuf {
+        let fresh = self.add_as(name, &format!("{file}.fresh"));
+        let path = self.plugins().join(file);
+        fs::rename(fresh, &path).unwrap();
         path
     }
 
@@ -168,6 +180,44 @@ impl TestHost {
         let mut all = self.plugins();
         let at = all.iter().position(|plugin| plugin.name == name);
         all.remove(at.unwrap_or_else(|| panic!("no plugin {name} in {all:#?}")))
+    }
+
+    /// Waits for what no event tells. Meanwhile the test's own threads, which called plugins too, let go of what they have of them.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "it does not come to this: {what}; {:#?}",
+                self.plugins()
+            );
+            agentsys_host::pass_by();
+            tokio::spawn(async { agentsys_host::pass_by() });
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// A call of a route that waits: calls it until one does. It is one that changes nothing.
+    pub(crate) async fn waiting_call<'a>(
+        &'a self,
+        route: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<String, TaskError>> + Send + 'a>> {
+        let began = Instant::now();
+        loop {
+            let mut call = Box::pin(self.call(route, ""));
+            match futures_util::poll!(&mut call) {
+                Poll::Pending => return call,
+                Poll::Ready(answer) => drop(answer.unwrap()),
+            }
+            assert!(began.elapsed() < PATIENCE, "no call of {route} waits");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Why what serves of a plugin is not the newest, with the plugin directory as `DIR`.
+    pub(crate) fn held_back(&self, name: &str) -> String {
+        let status = self.status(name);
+        self.place.shorten(&status.held_back.unwrap_or_default())
     }
 
     /// Why a plugin does not run, with the plugin directory as `DIR`.

@@ -102,9 +102,7 @@ async fn a_destructor_that_logs_on_a_thread_that_ends_before_is_heard() {
 #[tokio::test]
 async fn a_thread_that_panics_is_a_line_in_the_log() {
     let host = host("thread_panics").await;
-    host.call("thread_panics", "the thread fell")
-        .await
-        .unwrap();
+    host.call("thread_panics", "the thread fell").await.unwrap();
     until(&host, "thread_panics", |_| {
         (!plugin_logs("the thread fell").is_empty()).then_some(())
     })

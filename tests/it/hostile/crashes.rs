@@ -24,7 +24,12 @@ fn state(place: &Place, plugin: &str) -> (String, String) {
     let plugins = json(&ask(place, &["plugins", "--json"]));
     let plugins = plugins.as_array().unwrap();
     let found = plugins.iter().find(|found| found["name"] == plugin);
-    let text = |field: &str| found.unwrap()[field].as_str().unwrap_or_default().to_owned();
+    let text = |field: &str| {
+        found.unwrap()[field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     (text("state"), text("reason"))
 }
 
@@ -41,7 +46,11 @@ fn ends_its_host(culprit: &str, doing: &str, how: &str) {
     let cause = format!("it ended the host: {doing}, {how}");
     let list = json(&ask(&place, &["quarantine", "list", "--json"]));
     let list = list.as_array().unwrap();
-    let told_of = |field: &str| list.iter().map(|one| one[field].clone()).collect::<Vec<_>>();
+    let told_of = |field: &str| {
+        list.iter()
+            .map(|one| one[field].clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(told_of("plugin"), [culprit]);
     assert_eq!(told_of("kind"), ["crashes"]);
     assert_eq!(told_of("crashes"), [json!(2)]);
@@ -68,7 +77,11 @@ fn a_segfault_in_a_handler() {
 #[test]
 fn a_stack_overflow_in_a_handler() {
     let doing = "route handler_overflows_the_stack";
-    ends_its_host("handler_overflows_the_stack", doing, "by the signal SIGSEGV");
+    ends_its_host(
+        "handler_overflows_the_stack",
+        doing,
+        "by the signal SIGSEGV",
+    );
 }
 
 #[test]

@@ -81,7 +81,9 @@ fn host_dirs(place: &Place) -> Vec<String> {
     let dirs = kinds
         .filter(|kind| kind.is_dir() && !kind.ends_with("storage"))
         .flat_map(|kind| fs::read_dir(kind).unwrap());
-    let dirs = dirs.map(|dir| dir.unwrap()).filter(|dir| dir.path().is_dir());
+    let dirs = dirs
+        .map(|dir| dir.unwrap())
+        .filter(|dir| dir.path().is_dir());
     let mut pids: Vec<String> = dirs
         .map(|dir| {
             let name = dir.file_name().into_string().unwrap();

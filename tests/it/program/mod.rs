@@ -1,6 +1,7 @@
 //! The program as a process.
 
 mod answers;
+mod changes;
 mod config;
 mod demo;
 mod ends;
