@@ -156,7 +156,8 @@ impl Driver {
         let (this, name, cause) = (Arc::clone(self), Arc::clone(name), cause.to_owned());
         let control = self.ground.runtimes.control();
         control.spawn(async move {
-            let content = this.change(|book| {
+            // Where it is being replaced, the next one is not to blame.
+            let mark = |book: &mut Book| {
                 let entry = book.of(&name).filter(|entry| !entry.going)?;
                 let running = entry
                     .running
@@ -165,7 +166,8 @@ impl Driver {
                 let content = running.content.clone()?;
                 entry.going = true;
                 Some(content)
-            });
+            };
+            let content = this.once_idle(&name, mark).await;
             let (Some(content), Some(files)) = (content, &this.ground.files) else {
                 return;
             };
