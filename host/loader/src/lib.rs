@@ -34,7 +34,8 @@ mod library;
 mod linked;
 mod mapping;
 mod metadata;
-#[cfg(all(test, agentsys_model))]
+#[cfg(test)]
+#[cfg(agentsys_model)]
 mod model;
 mod output;
 mod private;

@@ -48,7 +48,8 @@ mod kept;
 mod leaving;
 mod lifecycle;
 mod member;
-#[cfg(all(test, agentsys_model))]
+#[cfg(test)]
+#[cfg(agentsys_model)]
 mod model;
 mod observer;
 mod options;

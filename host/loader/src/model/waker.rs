@@ -12,11 +12,9 @@ use crate::waker::Revocable;
 /// A waker of the plugin's: to wake it, and to drop the last of it, runs its code.
 struct PluginWaker;
 
-impl PluginWaker {
-    fn new() -> Waker {
-        PLUGIN.makes_waker();
-        Waker::from(Arc::new(Self))
-    }
+fn plugin_waker() -> Waker {
+    PLUGIN.makes_waker();
+    Waker::from(Arc::new(PluginWaker))
 }
 
 impl Wake for PluginWaker {
@@ -53,7 +51,7 @@ impl Service {
     }
 
     fn poll(&mut self) {
-        let waker = PluginWaker::new();
+        let waker = plugin_waker();
         let polled = self
             .waited_for
             .as_mut()
