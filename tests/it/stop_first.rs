@@ -38,6 +38,7 @@ async fn it_is_replaced_without_a_lost_call() {
         let mut answers = Vec::new();
         while !stopped.load(Ordering::Relaxed) {
             answers.push(calling.call("exclusive", "").await.unwrap());
+            answers.push(calling.call("exclusive_added", "").await.unwrap());
             tokio::task::yield_now().await;
         }
         answers.dedup();

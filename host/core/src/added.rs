@@ -27,6 +27,8 @@ struct Table {
     routes: Vec<Entry>,
     /// The instances that serve, with what their agents need.
     serving: Vec<(Weak<Instance>, Arc<Slot>, Weak<Serving>)>,
+    /// Agents that stay in the router when their instances go: see [`AddedRoutes::leave_standing`].
+    standing: Vec<AgentId>,
 }
 
 struct Entry {
@@ -117,11 +119,20 @@ impl AddedRoutes {
     /// Those that serve, in the router's numbers.
     pub(crate) fn agents(&self) -> Vec<AgentId> {
         let table = self.lock();
-        table
+        let serving = table.routes.iter().filter_map(|entry| entry.agent);
+        serving.chain(table.standing.iter().copied()).collect()
+    }
+
+    /// Leaves those that serve in the router, also when their instances go: calls that are held there wait for what takes their place. Whoever
+    /// asks for this takes the [agents](Self::agents) away in the end.
+    pub(crate) fn leave_standing(&self) {
+        let mut table = self.lock();
+        let standing: Vec<AgentId> = table
             .routes
-            .iter()
-            .filter_map(|entry| entry.agent)
-            .collect()
+            .iter_mut()
+            .filter_map(|entry| entry.agent.take())
+            .collect();
+        table.standing.extend(standing);
     }
 
     /// Takes the routes of an instance away, since it serves no more.

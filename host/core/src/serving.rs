@@ -290,6 +290,11 @@ impl Serving {
         instances
     }
 
+    /// Leaves the routes that its instances added in the router when these go: see [`AddedRoutes::leave_standing`](crate::added::AddedRoutes::leave_standing).
+    pub(crate) fn leave_added_standing(&self) {
+        self.services.added().leave_standing();
+    }
+
     /// The routes that its instances added, in the router's numbers.
     pub(crate) fn added_agents(&self) -> Vec<AgentId> {
         self.services.added().agents()

@@ -270,6 +270,7 @@ impl Plan {
             Ok(hold) => hold,
             Err(error) => return Outcome::Kept(error),
         };
+        old.serving.leave_added_standing();
         for error in old
             .serving
             .stop(old.serving.options.cleanup_timeout.saturating_mul(2))
