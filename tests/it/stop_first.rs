@@ -17,7 +17,8 @@ async fn host(reload: Reload) -> TestHost {
     let place = Place::new();
     place.add_as("exclusive_1", FILE);
     let (lock, refused) = (place.path().join("lock"), place.path().join("refused"));
-    let options = options(json!({ "lock": lock, "refused": refused }));
+    let gate = place.path().join("gate");
+    let options = options(json!({ "lock": lock, "refused": refused, "gate": gate }));
     Setup::at(place)
         .plugin("exclusive", options.reload(reload))
         .start()
@@ -54,6 +55,35 @@ async fn it_is_replaced_without_a_lost_call() {
     assert!(answers.iter().all(known), "{answers:?}");
     assert_eq!(host.call("exclusive", "").await.unwrap(), "1.0.0");
     assert_eq!(host.status("exclusive").generation, Some(7));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn calls_of_routes_that_it_added_wait_as_those_of_the_others_do() {
+    let host = Arc::new(host(Reload::StopFirst).await);
+    let (gate, lock) = (
+        host.place.path().join("gate"),
+        host.place.path().join("lock"),
+    );
+    fs::write(&gate, "").unwrap();
+    host.place.put("exclusive_2", FILE);
+    let replacing = Arc::clone(&host);
+    let replaced = tokio::spawn(async move { replacing.reload("exclusive").await });
+    host.until("the old one is cleaned up", |_| !lock.exists())
+        .await;
+    let calls = ["exclusive", "exclusive_added"].map(|route| {
+        let host = Arc::clone(&host);
+        tokio::spawn(async move { host.call(route, "").await })
+    });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(calls.iter().all(|call| !call.is_finished()));
+    fs::remove_file(&gate).unwrap();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), "2.0.0");
+    }
+    replaced.await.unwrap().unwrap();
     host.shutdown().await;
 }
 
