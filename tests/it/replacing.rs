@@ -127,6 +127,20 @@ async fn a_failed_replacement_leaves_the_old_one_serving_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_swapped_between_the_look_at_it_and_the_opening_is_not_taken_for_what_it_was()
+ {
+    let (host, file) = host().await;
+    put(&file, "echo");
+    let error = host.reload("changing").await.unwrap_err().to_string();
+    assert!(
+        error.contains("it held plugin changing a moment ago, and now echo"),
+        "{error}"
+    );
+    assert_eq!(host.call("changing_now", "").await.unwrap(), "1.0.0");
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_generation_before_comes_back_from_its_kept_copy() {
     let (host, file) = host().await;
     put(&file, "changing_2");

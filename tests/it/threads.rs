@@ -141,6 +141,7 @@ fn a_plugin_binds_to_the_sdks_own_functions_for_threads() {
             "__cxa_thread_atexit_impl",
             "pthread_key_create",
             "pthread_key_delete",
+            "pthread_setspecific",
             "pthread_create",
         ] {
             assert!(

@@ -114,6 +114,8 @@ fn kill_at_random_moments(rounds: u32, seed: u64) {
     place.add("echo");
     let (mut dice, mut held) = (Dice(seed), Held::First);
     held.put(&place);
+    // The first one may have to be built, and tries the plugins before it opens them.
+    drop(Program::run(&place, &[]));
     let began = Instant::now();
     drop(Program::run(&place, &[]));
     let start = began.elapsed();
@@ -151,12 +153,6 @@ fn kill_at_random_moments(rounds: u32, seed: u64) {
 }
 
 #[test]
-fn a_host_that_is_killed_at_any_moment_starts_again_and_leaves_nothing_behind() {
-    kill_at_random_moments(40, 40_041);
-}
-
-#[test]
-#[ignore = "two hundred kills: `cargo test -p agentsys-tests -- --ignored two_hundred_kills`"]
-fn two_hundred_kills() {
-    kill_at_random_moments(200, 200_041);
+fn a_host_that_is_killed_at_any_of_two_hundred_moments_starts_again_and_leaves_nothing_behind() {
+    kill_at_random_moments(200, 0x5eed_0fa1);
 }
