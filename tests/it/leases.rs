@@ -11,17 +11,8 @@ use bytes::Bytes;
 
 use crate::harness::Place;
 use crate::harness::loader::{
-    NoServices, SomeTask, handler, no_other_services, open, outcome, text,
+    NoServices, SomeTask, handler, initialized, no_other_services, open, outcome, text,
 };
-
-async fn initialized(place: &Place, generation: &agentsys_loader::Generation) -> Arc<Instance> {
-    let instance = Instance::create(generation).unwrap();
-    let config = serde_json::json!({ "journal": place.journal().path() });
-    outcome(instance.initialize(config.to_string().into()))
-        .await
-        .unwrap();
-    instance
-}
 
 #[tokio::test]
 async fn initialize_and_cleanup_answer_at_once_the_second_time() {

@@ -4,24 +4,18 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use agentsys_host::{HostError, PluginState};
 
-use crate::harness::{Place, Setup, TestHost, library};
+use crate::harness::{Place, Setup, TestHost};
+
+const FILE: &str = "changing.so";
 
 /// A host that serves the first build of `changing`, and its file.
 async fn host() -> (TestHost, PathBuf) {
     let place = Place::new();
-    let file = place.add_as("changing_1", "changing.so");
+    let file = place.add_as("changing_1", FILE);
     (Setup::at(place).start().await, file)
-}
-
-/// Puts another build in the file's place, in one step.
-fn put(file: &std::path::Path, build: &str) {
-    let fresh = file.with_extension("fresh");
-    fs::copy(library(build), &fresh).unwrap();
-    fs::rename(fresh, file).unwrap();
 }
 
 /// The private copies that the process has in memory.
@@ -37,28 +31,16 @@ fn mapped(place: &Place) -> usize {
 
 /// Waits until the generations before are out of memory.
 async fn only_one_is_left(host: &TestHost, name: &str) {
-    let began = std::time::Instant::now();
-    while !host.status(name).retired.is_empty() {
-        assert!(
-            began.elapsed() < crate::harness::PATIENCE,
-            "{:#?}",
-            host.status(name)
-        );
-        // The test's own threads have called the plugin too.
-        agentsys_host::pass_by();
-        for _ in 0..4 {
-            tokio::spawn(async { agentsys_host::pass_by() });
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    let is_left = |host: &TestHost| host.status(name).retired.is_empty();
+    host.until("the others are out of memory", is_left).await;
 }
 
 #[tokio::test]
 async fn a_reload_takes_up_what_the_file_holds_and_the_old_build_is_unmapped() {
-    let (host, file) = host().await;
+    let (host, _) = host().await;
     assert_eq!(host.call("changing_now", "").await.unwrap(), "1.0.0");
     assert_eq!(host.call("changing_later", "").await.unwrap(), "1.0.0");
-    put(&file, "changing_2");
+    host.place.put("changing_2", FILE);
     assert_eq!(host.reload("changing").await.unwrap(), 2);
     assert_eq!(host.call("changing_now", "").await.unwrap(), "2.0.0");
     assert_eq!(host.call("changing_later", "").await.unwrap(), "2.0.0");
@@ -87,7 +69,7 @@ async fn a_reload_takes_up_what_the_file_holds_and_the_old_build_is_unmapped() {
 
 #[tokio::test]
 async fn a_call_under_way_finishes_on_the_generation_that_it_began_on() {
-    let (host, file) = host().await;
+    let (host, _) = host().await;
     let router = host.router().clone();
     let call = tokio::spawn(async move { router.route_task("changing_after", "200").await });
     while host
@@ -98,7 +80,7 @@ async fn a_call_under_way_finishes_on_the_generation_that_it_began_on() {
     {
         tokio::task::yield_now().await;
     }
-    put(&file, "changing_2");
+    host.place.put("changing_2", FILE);
     host.reload("changing").await.unwrap();
     assert_eq!(host.call("changing_now", "").await.unwrap(), "2.0.0");
     assert_eq!(call.await.unwrap().unwrap().to_str().unwrap(), "1.0.0");
@@ -129,8 +111,8 @@ async fn a_failed_replacement_leaves_the_old_one_serving_and_says_why() {
 #[tokio::test]
 async fn a_file_that_is_swapped_between_the_look_at_it_and_the_opening_is_not_taken_for_what_it_was()
  {
-    let (host, file) = host().await;
-    put(&file, "echo");
+    let (host, _) = host().await;
+    host.place.put("echo", FILE);
     let error = host.reload("changing").await.unwrap_err().to_string();
     assert!(
         error.contains("it held plugin changing a moment ago, and now echo"),
@@ -142,8 +124,8 @@ async fn a_file_that_is_swapped_between_the_look_at_it_and_the_opening_is_not_ta
 
 #[tokio::test]
 async fn the_generation_before_comes_back_from_its_kept_copy() {
-    let (host, file) = host().await;
-    put(&file, "changing_2");
+    let (host, _) = host().await;
+    host.place.put("changing_2", FILE);
     host.reload("changing").await.unwrap();
     assert_eq!(host.reload_previous("changing").await.unwrap(), 3);
     assert_eq!(host.call("changing_now", "").await.unwrap(), "1.0.0");
@@ -169,7 +151,7 @@ async fn a_plugin_that_was_disabled_is_unmapped_and_serves_again_when_it_is_enab
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_fails_while_a_plugin_is_replaced_again_and_again() {
-    let (host, file) = host().await;
+    let (host, _) = host().await;
     let host = Arc::new(host);
     let stop = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = ["changing_now", "changing_later"]
@@ -190,13 +172,13 @@ async fn no_call_fails_while_a_plugin_is_replaced_again_and_again() {
         })
         .collect();
     for round in 0..20 {
-        put(
-            &file,
+        host.place.put(
             if round % 2 == 0 {
                 "changing_2"
             } else {
                 "changing_1"
             },
+            FILE,
         );
         host.reload("changing").await.unwrap();
     }

@@ -4,25 +4,16 @@ use std::fs;
 use std::sync::Arc;
 use std::thread;
 
-use agentsys_loader::{End, Generation, Instance, Pin, pass_by};
+use agentsys_loader::{End, Instance, Pin, pass_by};
 
 use crate::harness::Place;
-use crate::harness::loader::{NoServices, SomeTask, handler, open, outcome, text};
+use crate::harness::loader::{NoServices, SomeTask, handler, initialized, open, outcome, text};
 
 /// Whether the process has a private copy of that state directory in memory.
 fn is_mapped(place: &Place) -> bool {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let state = fs::canonicalize(place.state().join("generations")).unwrap();
     maps.contains(state.to_str().unwrap())
-}
-
-async fn instance(place: &Place, generation: &Generation) -> Arc<Instance> {
-    let instance = Instance::create(generation).unwrap();
-    let config = serde_json::json!({ "journal": place.journal().path() });
-    outcome(instance.initialize(config.to_string().into()))
-        .await
-        .unwrap();
-    instance
 }
 
 /// Calls a handler on a thread of that name, which then waits until it is told to go on.
@@ -52,7 +43,7 @@ async fn a_library_that_left_nothing_is_seen_to_be_unmapped() {
     let place = Place::new();
     let (generation, mut end) = open(&place, "steps", NoServices);
     assert!(is_mapped(&place));
-    drop(instance(&place, &generation).await);
+    drop(initialized(&place, &generation).await);
     drop(generation);
     pass_by();
     end.unloaded().await;
@@ -63,7 +54,7 @@ async fn a_library_that_left_nothing_is_seen_to_be_unmapped() {
 async fn a_thread_that_still_has_values_pins_it_by_name_until_it_comes_by() {
     let place = Place::new();
     let (generation, mut end) = open(&place, "thread_locals", NoServices);
-    let instance = instance(&place, &generation).await;
+    let instance = initialized(&place, &generation).await;
     let (go, thread) = call_on_a_thread("idler", &instance, handler(&generation, "leave"));
     drop((instance, generation));
     let pinned = |end: &End| *end == End::Pinned(Pin::Values(vec!["idler".to_owned()]));
@@ -82,7 +73,7 @@ async fn a_thread_that_still_has_values_pins_it_by_name_until_it_comes_by() {
 async fn a_thread_that_still_has_values_pins_it_until_it_ends() {
     let place = Place::new();
     let (generation, mut end) = open(&place, "thread_locals", NoServices);
-    let instance = instance(&place, &generation).await;
+    let instance = initialized(&place, &generation).await;
     let (go, thread) = call_on_a_thread("leaver", &instance, handler(&generation, "leave"));
     drop((instance, generation));
     end.ended(|end| matches!(end, End::Pinned(Pin::Values(_))))
@@ -98,7 +89,7 @@ async fn a_thread_that_still_has_values_pins_it_until_it_ends() {
 async fn a_thread_that_asked_who_it_is_pins_it_until_it_ends() {
     let place = Place::new();
     let (generation, mut end) = open(&place, "thread_locals", NoServices);
-    let instance = instance(&place, &generation).await;
+    let instance = initialized(&place, &generation).await;
     let (go, thread) = call_on_a_thread("asker", &instance, handler(&generation, "current"));
     drop((instance, generation));
     end.ended(|end| *end == End::Pinned(Pin::Values(vec!["asker".to_owned()])))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{
-    Attribution, CopyStore, Data, End, Generation, Invoked, LogLine, Outcome, Services, SharedTask,
-    Source, Task, pass_by, read_and_inspect,
+    Attribution, CopyStore, Data, End, Generation, Instance, Invoked, LogLine, Outcome, Services,
+    SharedTask, Source, Task, pass_by, read_and_inspect,
 };
 use tokio::sync::watch;
 
@@ -84,6 +84,16 @@ pub(crate) fn handler(generation: &Generation, route: &str) -> u32 {
         .position(|handler| handler.route == route)
         .unwrap();
     u32::try_from(at).unwrap()
+}
+
+/// An initialized instance that is told where the journal is.
+pub(crate) async fn initialized(place: &Place, generation: &Generation) -> Arc<Instance> {
+    let instance = Instance::create(generation).unwrap();
+    let config = serde_json::json!({ "journal": place.journal().path() });
+    outcome(instance.initialize(config.to_string().into()))
+        .await
+        .unwrap();
+    instance
 }
 
 /// What a call comes to.
