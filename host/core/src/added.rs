@@ -27,6 +27,8 @@ struct Table {
     routes: Vec<Entry>,
     /// The instances that serve, with what their agents need.
     serving: Vec<(Weak<Instance>, Arc<Slot>, Weak<Serving>)>,
+    /// Whether the generation is to be replaced: what it adds from here on serves only if it goes on after all.
+    closed: bool,
     /// Agents that stay in the router when their instances go: see [`AddedRoutes::leave_standing`].
     standing: Vec<AgentId>,
 }
@@ -70,8 +72,10 @@ impl AddedRoutes {
             .iter()
             .find(|(other, ..)| other.ptr_eq(instance));
         let agent = match found {
-            Some((_, slot, serving)) => Some(self.register(instance, &route, slot, serving)?),
-            None => None,
+            Some((_, slot, serving)) if !table.closed => {
+                Some(self.register(instance, &route, slot, serving)?)
+            }
+            _ => None,
         };
         table.routes.push(Entry {
             instance: Weak::clone(instance),
@@ -101,30 +105,55 @@ impl AddedRoutes {
     pub(crate) fn serve(&self, instance: &Arc<Instance>, slot: &Arc<Slot>, serving: &Arc<Serving>) {
         let mut table = self.lock();
         let (instance, serving) = (Arc::downgrade(instance), Arc::downgrade(serving));
-        for entry in table
-            .routes
-            .iter_mut()
-            .filter(|entry| entry.instance.ptr_eq(&instance))
-        {
-            match self.register(&instance, &entry.route, slot, &serving) {
+        table.serving.push((instance, Arc::clone(slot), serving));
+        self.register_all(&mut table);
+    }
+
+    /// Registers what is to serve and does not yet.
+    fn register_all(&self, table: &mut Table) {
+        let Table {
+            routes,
+            serving,
+            closed,
+            ..
+        } = table;
+        if *closed {
+            return;
+        }
+        for entry in routes.iter_mut().filter(|entry| entry.agent.is_none()) {
+            let mut of_it = serving.iter();
+            let Some((instance, slot, serving)) =
+                of_it.find(|(instance, ..)| instance.ptr_eq(&entry.instance))
+            else {
+                continue;
+            };
+            match self.register(instance, &entry.route, slot, serving) {
                 Ok(agent) => entry.agent = Some(agent),
                 Err(failure) => {
                     tracing::warn!("an added route does not serve: {}", failure.message)
                 }
             }
         }
-        table.serving.push((instance, Arc::clone(slot), serving));
     }
 
-    /// Those that serve, in the router's numbers.
-    pub(crate) fn agents(&self) -> Vec<AgentId> {
-        let table = self.lock();
+    /// Those that serve, in the router's numbers. From here on no more do, until this is [reopened](Self::reopen): whoever asks takes these away or has calls of
+    /// them wait, and must miss none.
+    pub(crate) fn close(&self) -> Vec<AgentId> {
+        let mut table = self.lock();
+        table.closed = true;
         let serving = table.routes.iter().filter_map(|entry| entry.agent);
         serving.chain(table.standing.iter().copied()).collect()
     }
 
+    /// The generation goes on.
+    pub(crate) fn reopen(&self) {
+        let mut table = self.lock();
+        table.closed = false;
+        self.register_all(&mut table);
+    }
+
     /// Leaves those that serve in the router, also when their instances go: calls that are held there wait for what takes their place. Whoever
-    /// asks for this takes the [agents](Self::agents) away in the end.
+    /// asks for this takes what [`close`](Self::close) gives away in the end.
     pub(crate) fn leave_standing(&self) {
         let mut table = self.lock();
         let standing: Vec<AgentId> = table

@@ -38,14 +38,16 @@ pub(crate) struct Runtimes {
 #[derive(Debug, Clone)]
 pub(crate) struct ComeBy {
     workers: Handle,
+    control: Handle,
     /// Tells those who wait on a thread of the embedder's.
     waiting: Arc<Notify>,
 }
 
 impl ComeBy {
-    fn new(workers: &Handle) -> Self {
+    fn new(workers: &Handle, control: &Handle) -> Self {
         Self {
             workers: workers.clone(),
+            control: control.clone(),
             waiting: Arc::default(),
         }
     }
@@ -53,6 +55,7 @@ impl ComeBy {
     /// Reaches most threads; the caller asks again.
     pub(crate) fn ask(&self) {
         self.waiting.notify_waiters();
+        self.control.spawn(async { pass_by() });
         // A worker that sleeps is woken by work, and passes by before it sleeps again. Nobody can choose which one is woken, hence as many pieces of work as
         // there are workers.
         for _ in 0..self.workers.metrics().num_workers() {
@@ -89,6 +92,8 @@ impl Runtimes {
         let failed = |what| move |source: io::Error| HostError::Start { what, source };
         // First what can be thrown away in an async context: a multi-threaded runtime cannot.
         let control = Builder::new_current_thread()
+            // A plugin's waker may be woken here.
+            .on_thread_park(pass_by)
             .enable_all()
             .build()
             .map_err(failed("control runtime"))?;
@@ -118,9 +123,9 @@ impl Runtimes {
             }
         })?;
         Ok(Self {
+            come_by: ComeBy::new(workers.handle(), &handle),
             control: handle,
             end_control,
-            come_by: ComeBy::new(workers.handle()),
             workers: Workers::Own(Some(workers)),
         })
     }
@@ -130,7 +135,7 @@ impl Runtimes {
         Self {
             control: handle.clone(),
             end_control: CancellationToken::new(),
-            come_by: ComeBy::new(&handle),
+            come_by: ComeBy::new(&handle, &handle),
             workers: Workers::Shared(handle),
         }
     }

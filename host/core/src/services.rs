@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use agentsys_loader::{
-    AddedRoute, Data, Failure, Instance, LogLine, MetricKind, MetricUpdate, Routed, Services,
-    StorageAnswer, StorageOperation, Stored, Target, Task, failure_kind,
+    AddedRoute, CallThreads, Data, Failure, Instance, LogLine, MetricKind, MetricUpdate, Routed,
+    Services, StorageAnswer, StorageOperation, Stored, Target, Task, failure_kind,
 };
 use agentsys_router::{Payload, Router, TaskError, TaskOptions};
 use agentsys_storage::{Namespace, Scan, StorageError};
@@ -198,8 +198,9 @@ impl Services for PluginServices {
         self.meters.own.update(metric, update);
     }
 
-    fn call_threads_by(&self) {
-        self.come_by.ask();
+    fn caller_of_threads(&self) -> Option<CallThreads> {
+        let come_by = self.come_by.clone();
+        Some(Box::new(move || come_by.ask()))
     }
 }
 

@@ -142,16 +142,18 @@ impl Serving {
     /// Fills the place of a lazy plugin, which its first caller has claimed.
     pub(crate) fn fill_first(self: &Arc<Self>, slot: Arc<Slot>) {
         let this = Arc::clone(self);
-        self.tell(|driver| driver.begins(&self.name));
+        self.tell(|driver| driver.begins(&self.name, self.generation.number()));
         self.ground.runtimes.control().spawn(async move {
             match this.instance().await {
                 // Told before the callers go on, who may look at the plugin's state.
                 Ok(fresh) => {
-                    this.tell(|driver| driver.ready(&this.name));
+                    this.tell(|driver| driver.ready(&this.name, this.generation.number()));
                     this.fill(&slot, fresh);
                 }
                 Err(error) => {
-                    this.tell(|driver| driver.failed_lazily(&this.name, &error));
+                    this.tell(|driver| {
+                        driver.failed_lazily(&this.name, this.generation.number(), &error)
+                    });
                     let why = format!("{} cannot be initialized: {error}", this.name);
                     slot.fail(unavailable(why));
                 }
@@ -202,8 +204,10 @@ impl Serving {
                 }
                 match this.instance().await {
                     Ok(fresh) => {
-                        this.fill(&slot, fresh);
-                        this.tell(|driver| driver.recovered(&this.name));
+                        if this.fill(&slot, fresh) {
+                            let number = this.generation.number();
+                            this.tell(|driver| driver.recovered(&this.name, number));
+                        }
                         return;
                     }
                     Err(error) => match slot.fail(this.no_fresh_one(&error)) {
@@ -212,15 +216,18 @@ impl Serving {
                     },
                 }
                 if let Some((reason, true)) = this.trouble() {
-                    this.tell(|driver| driver.lost(&this.name, &reason));
+                    this.tell(|driver| driver.lost(&this.name, this.generation.number(), &reason));
                 }
             }
         });
     }
 
-    fn fill(self: &Arc<Self>, slot: &Arc<Slot>, fresh: Arc<Instance>) {
+    /// Whether the instance was wanted.
+    fn fill(self: &Arc<Self>, slot: &Arc<Slot>, fresh: Arc<Instance>) -> bool {
         self.services.added().serve(&fresh, slot, self);
-        if let Some(unwanted) = slot.fill(fresh) {
+        let unwanted = slot.fill(fresh);
+        let wanted = unwanted.is_none();
+        if let Some(unwanted) = unwanted {
             self.services.added().retire(&unwanted);
             // It came when its place was gone for good: it was initialized, so it is cleaned up.
             let this = Arc::clone(self);
@@ -231,6 +238,7 @@ impl Serving {
                 }
             });
         }
+        wanted
     }
 
     fn no_fresh_one(&self, error: &PluginError) -> Failure {
@@ -295,9 +303,14 @@ impl Serving {
         self.services.added().leave_standing();
     }
 
-    /// The routes that its instances added, in the router's numbers.
-    pub(crate) fn added_agents(&self) -> Vec<AgentId> {
-        self.services.added().agents()
+    /// The routes that its instances added, in the router's numbers; they add no more, unless the generation goes on after all.
+    pub(crate) fn close_added(&self) -> Vec<AgentId> {
+        self.services.added().close()
+    }
+
+    /// The generation goes on.
+    pub(crate) fn reopen_added(&self) {
+        self.services.added().reopen();
     }
 
     /// The plugin's options are defaults for its routes.

@@ -43,6 +43,8 @@ pub(super) struct Picture {
     /// The plugin directories, as they were found last.
     pub(super) found: Discovery,
     pub(super) linked: Vec<Linked>,
+    /// How many looks there were.
+    pub(super) looks: u64,
 }
 
 /// All that is known of the plugins.
@@ -55,6 +57,8 @@ pub(super) struct Book {
     pub(super) told: BTreeSet<Note>,
     /// Generations that serve no more and are still in memory.
     pub(super) retired: Vec<Retired>,
+    /// Which look it goes by.
+    pub(super) looked: u64,
     /// How many began to serve so far.
     pub(super) turns: u64,
     /// Nothing starts any more.
@@ -234,33 +238,51 @@ impl Driver {
     // What instances tell of themselves.
 
     /// The first call of a lazy plugin came.
-    pub(crate) fn begins(self: &Arc<Self>, name: &Arc<str>) {
-        self.happened(name, Event::Begin, None);
+    pub(crate) fn begins(self: &Arc<Self>, name: &Arc<str>, number: u64) {
+        self.happened_to(name, number, &[Event::Begin], None);
     }
 
     /// A lazy plugin's instance is there; another one may have failed before.
-    pub(crate) fn ready(self: &Arc<Self>, name: &Arc<str>) {
-        self.change(|book| {
-            if let Some(entry) = book.of(name) {
-                let step = entry.step(Event::Ready, None);
-                self.publish_some(step.or_else(|| entry.step(Event::Recovered, None)));
-            }
-        });
+    pub(crate) fn ready(self: &Arc<Self>, name: &Arc<str>, number: u64) {
+        self.happened_to(name, number, &[Event::Ready, Event::Recovered], None);
     }
 
     /// A lazy plugin's instance could not be made; its next call tries again.
-    pub(crate) fn failed_lazily(self: &Arc<Self>, name: &Arc<str>, error: &PluginError) {
-        self.happened(name, Event::InitializeFailed, Some(error.to_string()));
+    pub(crate) fn failed_lazily(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        number: u64,
+        error: &PluginError,
+    ) {
+        let reason = Some(error.to_string());
+        self.happened_to(name, number, &[Event::InitializeFailed], reason);
     }
 
     /// No instance is left to call, for that reason.
-    pub(crate) fn lost(self: &Arc<Self>, name: &Arc<str>, reason: &str) {
-        self.happened(name, Event::Lost, Some(reason.to_owned()));
+    pub(crate) fn lost(self: &Arc<Self>, name: &Arc<str>, number: u64, reason: &str) {
+        self.happened_to(name, number, &[Event::Lost], Some(reason.to_owned()));
     }
 
     /// There is one again.
-    pub(crate) fn recovered(self: &Arc<Self>, name: &Arc<str>) {
-        self.happened(name, Event::Recovered, None);
+    pub(crate) fn recovered(self: &Arc<Self>, name: &Arc<str>, number: u64) {
+        self.happened_to(name, number, &[Event::Recovered], None);
+    }
+
+    /// The first of these events that can, of the generation that serves: what comes late of one that was replaced is nobody's state any more.
+    fn happened_to(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        number: u64,
+        events: &[Event],
+        reason: Option<String>,
+    ) {
+        self.change(|book| {
+            let of_it = |entry: &&mut Entry| entry.current_generation() == Some(number);
+            if let Some(entry) = book.of(name).filter(of_it) {
+                let mut events = events.iter();
+                self.publish_some(events.find_map(|event| entry.step(*event, reason.clone())));
+            }
+        });
     }
 
     pub(super) fn happened(
@@ -322,7 +344,10 @@ impl Driver {
                 entry.busy = true;
                 entry.retry_due = false;
                 match job {
-                    jobs::Job::Open => drop(entry.begin_generation()),
+                    jobs::Job::Open => {
+                        entry.begin_generation();
+                        entry.tries();
+                    }
                     jobs::Job::Initialize if !entry.node.lazy => {
                         self.publish_some(entry.step(Event::Begin, None));
                     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use agentsys_loader::{End, LeaseWatch};
 
 use super::driver::Book;
-use super::entry::Running;
+use super::entry::{Entry, Running};
 use super::machine::Event;
 use super::needs;
 use super::retired::{CLOSE_GRACE, Retired, Retirement};
@@ -69,7 +69,8 @@ impl Driver {
     pub(crate) async fn remove(self: &Arc<Self>, name: &str) {
         if let Some(name) = self.end_one(name, "removed").await {
             self.change(|book| {
-                if book.of(&name).is_some() {
+                let rests = |entry: &&mut Entry| !entry.busy && entry.running.is_none();
+                if book.of(&name).filter(rests).is_some() {
                     book.entries.remove(&name);
                 }
             });
@@ -161,7 +162,9 @@ impl Driver {
         }
         self.change(|book| {
             if let Some(entry) = book.of(name) {
-                entry.busy = busy_still;
+                if !busy_still {
+                    entry.busy = false;
+                }
                 let error = errors.first().map(ToString::to_string);
                 self.publish_some(entry.step(Event::CleanedUp, error));
             }

@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) tried: Option<(Option<ContentHash>, PluginOptions)>,
     /// Whether the file of what serves is there, and holds what cannot be loaded.
     pub(crate) broken: bool,
+    /// What it is to be started from next, in place of its file.
+    pub(crate) instead: Option<Source>,
     /// Whether the program started it for a while, whatever the plugin directories hold.
     pub(crate) scoped: bool,
     /// Whether it is being ended, since the directories or the config say so.
@@ -102,7 +104,7 @@ impl Running {
 
     /// Its agents, those on added routes included, in the router's numbers.
     pub(crate) fn all_agents(&self) -> Vec<AgentId> {
-        let mut agents = self.serving.added_agents();
+        let mut agents = self.serving.close_added();
         agents.extend(&self.agents);
         agents
     }
@@ -161,6 +163,7 @@ impl Entry {
             held_back: None,
             tried: None,
             broken: false,
+            instead: None,
             scoped: false,
             going: false,
             previous: VecDeque::new(),
@@ -241,11 +244,9 @@ impl Entry {
     /// What is to take the place of what serves by itself: what its file holds and its config says, unless that was tried.
     pub(crate) fn newer(&self) -> Option<Wanted> {
         let why = self.outdated()?;
-        let tried = self.tried.as_ref();
-        let was_tried = tried
-            .is_some_and(|(hash, options)| *hash == self.file_hash() && *options == self.options);
+        let is_new = self.changed_since_tried();
         match &self.origin {
-            Origin::Found(source) if self.options.enabled && !self.broken && !was_tried => {
+            Origin::Found(source) if self.options.enabled && !self.broken && is_new => {
                 Some(self.want((**source).clone(), why, None))
             }
             _ => None,
@@ -279,6 +280,12 @@ impl Entry {
             return true;
         }
         false
+    }
+
+    /// Whether its file or its config is another by now than what was tried last.
+    pub(crate) fn changed_since_tried(&self) -> bool {
+        let tried = self.tried.as_ref();
+        !tried.is_some_and(|(hash, options)| *hash == self.file_hash() && *options == self.options)
     }
 
     /// From here on what its file holds and its config says is as good as tried, whatever is taken.

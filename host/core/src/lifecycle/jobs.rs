@@ -46,6 +46,7 @@ async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
             return;
         };
         entry.busy = false;
+        entry.instead = None;
         match opened {
             // Nobody wants it any more.
             Ok(_) if ending => driver.publish_some(entry.step(Event::Drain, None)),
@@ -54,7 +55,9 @@ async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
                     record.is_of(&opened);
                     record.took("open", began.elapsed());
                 });
-                entry.reads(&source, &opened);
+                if entry.reads(&source, &opened) {
+                    entry.tries();
+                }
                 let step = entry.step(Event::Opened, None);
                 entry.opened = step.is_some().then_some(opened);
                 driver.publish_some(step);
@@ -66,6 +69,9 @@ async fn open(driver: &Arc<Driver>, name: &Arc<str>) {
 
 fn plan(book: &Book, name: &Arc<str>) -> Option<(Source, u64, PluginOptions)> {
     let entry = book.entries.get(name)?;
+    if let Some(instead) = &entry.instead {
+        return Some((instead.clone(), entry.generation, entry.options.clone()));
+    }
     match &entry.origin {
         Origin::Found(source) => Some((
             Source::clone(source),
@@ -127,7 +133,10 @@ async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
                 failed(driver, entry, Event::InitializeFailed, &error);
                 // The next try makes its instances of the same generation; a lazy plugin, which that would not bring back to where it serves,
                 // begins anew.
-                let again = !unwanted && !options.lazy && will_retry(entry, &error);
+                let again = !unwanted
+                    && !options.lazy
+                    && entry.state() == PluginState::Failed
+                    && will_retry(entry, &error);
                 entry.opened = again.then_some(opened);
             }
         }
@@ -192,6 +201,11 @@ pub(super) fn failed(driver: &Arc<Driver>, entry: &mut Entry, event: Event, erro
     if let Some(report) = error.report() {
         let (name, report) = (Arc::clone(&entry.name), report.to_owned());
         driver.say(move || tracing::debug!(plugin = %name, "{report}"));
+    }
+    if entry.changed_since_tried() {
+        // What failed is not what there is by now.
+        driver.begin_anew(entry);
+        return;
     }
     if !will_retry(entry, error) {
         return;

@@ -25,19 +25,29 @@ enum Going {
 impl Driver {
     /// Takes the plugin directories as they were just found, and the config as it is. None: the directories as they were found last.
     pub(crate) fn look(self: &Arc<Self>, found: Option<Discovery>) {
-        let loaded = self.ground.loaded();
-        let uses = {
+        let (number, uses) = {
             let mut picture = self.picture();
             if let Some(found) = found {
                 picture.found = found;
             }
-            uses(
+            picture.looks += 1;
+            let loaded = self.ground.loaded();
+            let uses = uses(
                 picture.found.clone(),
                 picture.linked.clone(),
                 &loaded.config.plugins,
-            )
+            );
+            (picture.looks, uses)
         };
-        for (name, going) in self.change(|book| self.reconcile(book, uses)) {
+        let reconciled = self.change(|book| {
+            // Another thread's look came later and was faster.
+            if book.looked > number {
+                return Vec::new();
+            }
+            book.looked = number;
+            self.reconcile(book, uses)
+        });
+        for (name, going) in reconciled {
             let this = Arc::clone(self);
             self.ground.runtimes.control().spawn(async move {
                 this.end_for(&name, going).await;
@@ -135,7 +145,7 @@ impl Driver {
         }
         let was_missing = matches!(entry.origin, Origin::Missing(_));
         entry.origin = Origin::Found(source);
-        let up_to_date = entry.outdated().is_none();
+        let up_to_date = entry.running.is_some() && entry.outdated().is_none();
         if changed || was_broken || up_to_date {
             entry.tried = None;
         }

@@ -33,7 +33,10 @@ impl Plan {
         };
         let (running, leaving, error) = match outcome {
             Outcome::Replaced(running, leaving) => (Some(running), Some(leaving), None),
-            Outcome::Kept(error) => (None, None, Some(error)),
+            Outcome::Kept(error) => {
+                self.old.serving.reopen_added();
+                (None, None, Some(error))
+            }
             Outcome::Restarted(running, leaving, error) => {
                 (Some(running), Some(leaving), Some(error))
             }

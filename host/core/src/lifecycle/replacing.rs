@@ -140,6 +140,8 @@ impl Plan {
             Err(error) => return Outcome::Kept(error),
         };
         self.version = opened.metadata.plugin.version.to_string();
+        // The old ones may have been called for the first time meanwhile.
+        self.lazily = self.options.lazy && self.old.serving.instances().is_empty();
         self.opened = Some((opened.end.clone(), opened.generation.watch()));
         match self.options.reload {
             Reload::StopFirst => self.stop_first(driver, opened).await,
@@ -315,7 +317,7 @@ impl Plan {
     }
 
     fn all_agents(&self) -> Vec<AgentId> {
-        let mut agents = self.old.serving.added_agents();
+        let mut agents = self.old.serving.close_added();
         agents.extend(&self.old.agents);
         agents
     }

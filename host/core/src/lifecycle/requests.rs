@@ -9,7 +9,7 @@ use super::entry::{Entry, Origin};
 use super::machine::Event;
 use super::{Driver, PluginState};
 use crate::error::HostError;
-use crate::opening::Source;
+use crate::opening::{Content, Source};
 use crate::quarantine::QuarantineKind;
 
 /// What a plugin is to be replaced by.
@@ -68,9 +68,6 @@ impl Driver {
                 Source::Kept(kept.ok_or_else(|| Some(none.to_owned()))?)
             }
         };
-        if entry.going {
-            return Err(Some("it is being stopped".to_owned()));
-        }
         if entry.running.is_some() {
             let why = match by {
                 By::Newest => "a reload was asked for",
@@ -83,7 +80,8 @@ impl Driver {
         match entry.state() {
             PluginState::Disabled => Err(Some("it is disabled: enable it first".to_owned())),
             PluginState::Failed => {
-                entry.origin = Origin::Found(Box::new(source));
+                // What its file holds is no news after that.
+                entry.instead = (by == By::Previous).then_some(source);
                 self.begin_anew(entry);
                 Ok(Begun::Starting)
             }
@@ -158,7 +156,7 @@ impl Driver {
         control.spawn(async move {
             // Where it is being replaced, the next one is not to blame.
             let mark = |book: &mut Book| {
-                let entry = book.of(&name).filter(|entry| !entry.going)?;
+                let entry = book.of(&name)?;
                 let running = entry
                     .running
                     .as_ref()
@@ -172,32 +170,38 @@ impl Driver {
                 return;
             };
             tracing::error!(plugin = %name, "{name} is put into quarantine: {cause}");
-            files.admission.quarantine(
-                &content.path,
-                &content.inspected,
-                QuarantineKind::Panics,
-                &cause,
-            );
-            drop(content);
+            let (files, why) = (Arc::clone(files), cause.clone());
+            // Writes a file, and may be the last to have the private copy.
+            let writing = tokio::task::spawn_blocking(move || {
+                let Content {
+                    path, inspected, ..
+                } = &content;
+                files
+                    .admission
+                    .quarantine(path, inspected, QuarantineKind::Panics, &why);
+            });
+            let _ = writing.await;
             this.end_one(&name, &cause).await;
             this.change(|book| {
                 if let Some(entry) = book.of(&name) {
                     entry.going = false;
                     // To be refused, with the reason; another build may be there by now.
-                    this.begin_anew(entry);
+                    if entry.options.enabled {
+                        this.begin_anew(entry);
+                    }
                 }
             });
             this.look(None);
         });
     }
 
-    /// Changes the book when no job is under way for a plugin.
+    /// Changes the book when no job is under way for a plugin, nor its end.
     async fn once_idle<R>(
         self: &Arc<Self>,
         name: &str,
         mut change: impl FnMut(&mut Book) -> R,
     ) -> R {
-        let is_busy = |book: &Book| matches!(book.entries.get(name), Some(entry) if entry.busy);
+        let is_busy = |book: &Book| matches!(book.entries.get(name), Some(entry) if entry.busy || entry.going);
         loop {
             if let Some(done) = self.change(|book| (!is_busy(book)).then(|| change(book))) {
                 return done;

@@ -201,10 +201,10 @@ impl Driver {
                 }
                 record.end = Some(told);
             });
-            if let Some(entry) = book
-                .of(name)
-                .filter(|_| *with_plugin && *end == End::Unloaded)
-            {
+            if let Some(entry) = book.of(name).filter(|entry| {
+                let latest = entry.current_generation() == Some(*number);
+                *with_plugin && latest && *end == End::Unloaded
+            }) {
                 self.publish_some(entry.step(Event::Unmapped, None));
             }
             self.tell_end(name, *number, pin.as_ref(), was_pinned);
