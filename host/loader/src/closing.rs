@@ -69,7 +69,9 @@ impl fmt::Display for Pin {
                 write!(f, "thread {} still holds values of it", names.join(", "))
             }
             Self::Signals(names) => write!(f, "signal handler of {}", names.join(", ")),
-            Self::Constructors => f.write_str("its constructors left keys or threads behind"),
+            Self::Constructors => {
+                f.write_str("its constructors left keys, threads or handlers of signals behind")
+            }
             Self::NotUnloadable => f.write_str("the library is marked as not to be unloaded"),
             Self::Platform => f.write_str("platform: libraries are not unmapped here"),
         }
@@ -87,7 +89,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Closes a generation whose last lease is gone, and unmaps its library. Blocks, for as long as that is pinned for a reason that may go.
 pub(crate) fn close(mapping: &Arc<Mapping>, module: PluginModuleRef, on_end: &OnEnd) {
-    let mut services = mapping.services();
+    // Of the host no more than this, which may go before the library does.
+    let call_by = mapping
+        .services()
+        .and_then(|services| services.caller_of_threads());
     mapping.close(module);
     if mapping.path().is_none() {
         return on_end(End::Linked);
@@ -103,19 +108,17 @@ pub(crate) fn close(mapping: &Arc<Mapping>, module: PluginModuleRef, on_end: &On
         if (pin.is_for_good() || began.elapsed() > GRACE) && told.as_ref() != Some(&pin) {
             on_end(End::Pinned(pin.clone()));
             told = Some(pin.clone());
-            // Those that were idle have come by, and the host may want to go.
-            services = None;
         }
         if pin.is_for_good() {
             return;
         }
-        if let Some(services) = &services {
-            services.call_threads_by();
+        if let (Some(call_by), Pin::Values(_)) = (&call_by, &pin) {
+            call_by();
         }
-        mapping.stays.wait(pause);
-        if mapping.stays.left().is_empty() && told.is_some() {
+        match pin {
+            Pin::Threads(_) | Pin::Values(_) => mapping.stays.wait(pause),
             // What is not a thread's tells nobody when it goes.
-            std::thread::sleep(pause);
+            _ => std::thread::sleep(pause),
         }
         pause = (pause * 2).min(AGAIN);
     }

@@ -60,6 +60,7 @@ const THREADS: ThreadApiRef = ThreadApiRef(
             key_deleted: threads::key_deleted,
             start: threads::start,
             value_set: threads::value_set,
+            signal_handled: threads::signal_handled,
             reports: threads::reports,
         })
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use agentsys_abi::module::PluginModuleRef;
 
 use crate::attribution::{Activity, Tag};
-use crate::closing::{self, OnEnd, Pin};
+use crate::closing::{self, End, OnEnd, Pin};
 use crate::mapping::Mapping;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::thread;
@@ -104,11 +104,15 @@ impl Drop for Leases {
         let Some(on_end) = self.on_end.take() else {
             return;
         };
+        let on_end = Arc::new(on_end);
+        let told = Arc::clone(&on_end);
         let close = move || closing::close(&mapping, module, &on_end);
         let plugin = Arc::clone(&self.mapping.plugin);
         let thread = thread::Builder::new().name(format!("close {plugin}"));
         if let Err(error) = thread.spawn(close) {
             tracing::warn!(%plugin, %error, "no thread can be started to close the plugin on: its threads go on");
+            self.mapping.let_go();
+            told(End::Pinned(Pin::Threads(Vec::new())));
         }
     }
 }

@@ -84,7 +84,7 @@ pub use probe::{
     VerdictCache, probe_entry,
 };
 pub use services::{
-    AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
+    AddedRoute, CallThreads, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
     StorageOperation, Stored, Target,
 };
 pub use task::{SharedTask, Task};

@@ -3,6 +3,7 @@
 //! The library knows its mapping by a plain pointer, and may use that as long as its code is in memory. So a mapping holds itself, until the library was seen to
 //! be unmapped (`closing`); that of a linked plugin, whose code never goes, is never freed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
@@ -36,6 +37,8 @@ pub(crate) struct Mapping {
     pub(crate) stays: Stays,
     /// The keys of thread-specific values that the library created, with their destructors.
     keys: Mutex<Vec<(u32, Option<Destructor>)>>,
+    /// The signals that had a handler of the library's.
+    signals: Mutex<BTreeSet<i32>>,
     /// Whether the library reports what it leaves on threads, and what came too early for that.
     reports: OnceLock<Early>,
     /// The instances that are not destroyed, by the pointer under which the plugin knows them.
@@ -81,6 +84,7 @@ impl Mapping {
             wakers: WakerCells::default(),
             stays: Stays::default(),
             keys: Mutex::default(),
+            signals: Mutex::default(),
             reports: OnceLock::new(),
             instances: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -224,6 +228,15 @@ impl Mapping {
     /// The library, unless it was closed.
     pub(crate) fn library(&self) -> MutexGuard<'_, Option<OpenLibrary>> {
         lock(&self.library)
+    }
+
+    pub(crate) fn add_signal(&self, signal: i32) {
+        lock(&self.signals).insert(signal);
+    }
+
+    /// The signals that had a handler of the library's.
+    pub(crate) fn signals(&self) -> BTreeSet<i32> {
+        lock(&self.signals).clone()
     }
 
     /// The library reports from here on.

@@ -18,6 +18,9 @@ pub type Routed = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// What a storage operation comes to.
 pub type Stored = Pin<Box<dyn Future<Output = Result<StorageAnswer, Failure>> + Send>>;
 
+/// See [`Services::caller_of_threads`].
+pub type CallThreads = Box<dyn Fn() + Send>;
+
 /// The host, as the loader sees it. Plugins call these from any of their threads.
 pub trait Services: Send + Sync + 'static {
     /// The most detailed level that is logged: 0 none, 1 error, to 5 trace.
@@ -47,8 +50,11 @@ pub trait Services: Send + Sync + 'static {
     /// Updates a metric by its number.
     fn update_metric(&self, metric: u64, update: MetricUpdate);
 
-    /// Has the host's own threads, those above all that have nothing to do, [pass by](crate::pass_by): a closed library waits for that. Need not reach all of them.
-    fn call_threads_by(&self) {}
+    /// What has the host's own threads, those above all that have nothing to do, [pass by](crate::pass_by): a closed library waits for that, and calls it again and again. It need not
+    /// reach all of them, and must not keep the host.
+    fn caller_of_threads(&self) -> Option<CallThreads> {
+        None
+    }
 }
 
 /// What a plugin sends a task to.

@@ -41,8 +41,10 @@ pub struct ThreadApi {
         unsafe extern "C" fn(*const (), *mut c_void, *const c_void, ThreadBody, *mut c_void) -> i32,
     /// Takes note that the calling thread has a value for a key, or none any more: context, key, 1 or 0.
     pub value_set: unsafe extern "C" fn(*const (), u32, u32),
+    /// Takes note that a handler of a signal was set from within the library: context, the signal. Whoever sets another one after it may keep this one, and call it.
+    pub signal_handled: unsafe extern "C" fn(*const (), i32),
     /// Says that the library reports all of the above from here on, and what it could not report, since it came before: context, how many keys with destructors its
-    /// constructors left, and how many threads they started. A library of which this is not said is never unmapped.
+    /// constructors left, and how many threads they started or handlers of signals they set. A library of which this is not said is never unmapped.
     #[sabi(last_prefix_field)]
     pub reports: unsafe extern "C" fn(*const (), u32, u32),
 }

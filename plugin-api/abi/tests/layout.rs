@@ -109,8 +109,8 @@ fn vtables_grow_only_at_their_end() {
     layout!(StorageApi, size 32, align 8, get at 0, put at 8, delete at 16, scan at 24);
     layout!(MetricsApi, size 16, align 8, register at 0, update at 8);
     layout!(
-        ThreadApi, size 48, align 8,
-        at_exit at 0, key_created at 8, key_deleted at 16, start at 24, value_set at 32, reports at 40
+        ThreadApi, size 56, align 8,
+        at_exit at 0, key_created at 8, key_deleted at 16, start at 24, value_set at 32, signal_handled at 40, reports at 48
     );
     layout!(
         PluginModule, size 104, align 8,

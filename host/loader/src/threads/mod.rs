@@ -21,7 +21,9 @@ use agentsys_abi::threads::Destructor;
 use crate::attribution::Activity;
 use crate::mapping::Mapping;
 use crate::sync::thread_local;
-pub(crate) use seam::{at_exit, key_created, key_deleted, reports, start, value_set};
+pub(crate) use seam::{
+    at_exit, key_created, key_deleted, reports, signal_handled, start, value_set,
+};
 use stay::Stay;
 pub(crate) use stay::Stays;
 
@@ -34,6 +36,7 @@ thread_local! {
         Here {
             entered: Cell::new(ptr::null()),
             seen: Cell::new(0),
+            has_lists: Cell::new(false),
             running: Cell::new(ptr::null()),
         }
     };
@@ -51,6 +54,8 @@ struct Here {
     entered: Cell<*const Mapping>,
     /// The count of closed libraries when it last looked at its lists.
     seen: Cell<usize>,
+    /// Whether it ever had a list.
+    has_lists: Cell<bool>,
     /// The lists that it is running, the innermost first.
     running: Cell<*const Running>,
 }
@@ -110,11 +115,24 @@ pub(crate) fn announce_closed() {
     CLOSING.fetch_add(1, Ordering::Release);
 }
 
+/// Drops this thread's list of a library that is out of memory: nothing on it can be run any more.
+pub(crate) fn forget(mapping: &Arc<Mapping>) {
+    HERE.with(|here| here.entered.set(ptr::null()));
+    let forgotten = LISTS.try_with(|lists| lists.take(mapping));
+    if let Ok(Some(list)) = forgotten {
+        mapping.stays.end(&list.stay);
+    }
+}
+
 #[cold]
 fn leave_closed(here: &Here) {
     // Before the look: what is closed after it makes this thread look again.
     here.seen.set(CLOSING.load(Ordering::Acquire));
     here.entered.set(ptr::null());
+    if !here.has_lists.get() {
+        // The thread's slot in the account is to be there before its lists, so that it goes after them.
+        return;
+    }
     while let Ok(Some(list)) = LISTS.try_with(Lists::take_closed) {
         list.leave();
     }
@@ -157,6 +175,14 @@ impl Lists {
         self.0.borrow_mut().push(list);
     }
 
+    fn take(&self, mapping: &Arc<Mapping>) -> Option<List> {
+        let mut lists = self.0.borrow_mut();
+        let at = lists
+            .iter()
+            .position(|list| Arc::ptr_eq(&list.mapping, mapping))?;
+        Some(lists.swap_remove(at))
+    }
+
     fn take_closed(&self) -> Option<List> {
         let mut lists = self.0.borrow_mut();
         let at = lists
@@ -180,6 +206,7 @@ const ROUNDS: usize = 4;
 impl List {
     fn new(mapping: &Arc<Mapping>, stay: Arc<Stay>, own: bool) -> Self {
         stay.is_of(this_thread());
+        HERE.with(|here| here.has_lists.set(true));
         Self {
             mapping: Arc::clone(mapping),
             stay,

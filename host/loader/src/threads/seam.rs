@@ -48,6 +48,11 @@ pub(crate) unsafe extern "C" fn value_set(context: *const (), key: u32, is_set: 
     }
 }
 
+pub(crate) unsafe extern "C" fn signal_handled(context: *const (), signal: i32) {
+    // SAFETY: the seam: `context` is ours.
+    unsafe { Mapping::of(context) }.add_signal(signal);
+}
+
 pub(crate) unsafe extern "C" fn reports(context: *const (), keys: u32, threads: u32) {
     // SAFETY: the seam: `context` is ours.
     unsafe { Mapping::of(context) }.reports(keys, threads);

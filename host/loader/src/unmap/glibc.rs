@@ -1,5 +1,6 @@
 //! glibc: a library's ranges and flags, the handlers of signals, and the look into `/proc/self/maps`.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, c_int, c_void};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -7,8 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::attribution::Activity;
 use crate::closing::Pin;
 use crate::mapping::Mapping;
+use crate::threads;
 
 pub(super) fn obstacle(mapping: &Arc<Mapping>) -> Option<Pin> {
     let library = mapping.library();
@@ -17,19 +20,24 @@ pub(super) fn obstacle(mapping: &Arc<Mapping>) -> Option<Pin> {
     if layout.stays {
         return Some(Pin::NotUnloadable);
     }
-    let signals = layout.signals();
+    let signals = layout.signals(&mapping.signals());
     (!signals.is_empty()).then_some(Pin::Signals(signals))
 }
 
 pub(super) fn unmap(mapping: &Arc<Mapping>) -> Result<(), Pin> {
     let library = mapping.library().take();
     if let Some(library) = library {
+        // Its own finalizers run here.
+        mapping.saying(Activity::Closing, || {
+            // SAFETY: no lease is left and no thread has anything of it, so nothing points into it any more.
+            unsafe { library.close() }
+        });
+        // What those may have left on this thread went with the library.
+        threads::forget(mapping);
         for key in mapping.take_keys() {
             // SAFETY: the library created the key and did not delete it; no thread has a value of it, as the caller saw.
             unsafe { libc::pthread_key_delete(key) };
         }
-        // SAFETY: no lease is left and no thread has anything of it, so nothing points into it any more.
-        unsafe { library.close() };
     }
     match mapping.path() {
         Some(path) if is_mapped(path) => Err(Pin::NotUnloadable),
@@ -76,8 +84,9 @@ impl Layout {
         search.found
     }
 
-    /// The signals whose handlers lie in it.
-    fn signals(&self) -> Vec<String> {
+    /// The signals whose handlers lie in it; and those that had one which it set and have not their default again, since whoever set another one after that may
+    /// call it.
+    fn signals(&self, handled: &BTreeSet<c_int>) -> Vec<String> {
         let within = |address: usize| {
             let mut ranges = self.ranges.iter();
             ranges.any(|(from, to)| (*from..*to).contains(&address))
@@ -87,7 +96,9 @@ impl Layout {
             let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
             // SAFETY: as above; without a new action nothing is changed.
             let asked = unsafe { libc::sigaction(*signal, std::ptr::null(), &raw mut action) };
-            asked == 0 && within(action.sa_sigaction)
+            let is_default = matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
+            let may_be_called = handled.contains(signal) && !is_default;
+            asked == 0 && (may_be_called || within(action.sa_sigaction))
         });
         handled.map(name_of).collect()
     }

@@ -17,7 +17,7 @@ type BodyFn = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 /// In the library itself, so that nothing of it is left when that goes.
 static HOST: OnceLock<Bound> = OnceLock::new();
 
-/// What the C library was told before there was a host: keys with a destructor, and threads. The host cannot see their ends.
+/// What the C library was told before there was a host: keys with a destructor, and threads and handlers of signals. The host cannot see their ends.
 static EARLY_KEYS: AtomicU32 = AtomicU32::new(0);
 static EARLY_THREADS: AtomicU32 = AtomicU32::new(0);
 
@@ -31,6 +31,8 @@ unsafe impl Sync for Bound {}
 /// # Safety
 /// `host` must be valid until the library is unmapped.
 pub(super) unsafe fn bind(host: RawHost) {
+    SIGACTION.look_up();
+    SIGNAL.look_up();
     if HOST.set(Bound(host)).is_ok() {
         let (keys, threads) = (&EARLY_KEYS, &EARLY_THREADS);
         let (keys, threads) = (
@@ -142,6 +144,60 @@ unsafe extern "C" fn on_thread_create(
     }
 }
 
+/// Looked up when the host is bound: std sets a signal in a child between fork and exec, where nothing may be looked up.
+static SIGACTION: Real = Real::new(c"sigaction");
+static SIGNAL: Real = Real::new(c"signal");
+
+unsafe extern "C" fn on_sigaction(
+    signal: c_int,
+    action: *const libc::sigaction,
+    old: *mut libc::sigaction,
+) -> c_int {
+    type Signature =
+        unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
+    // SAFETY: the C library's function has this signature.
+    let error = unsafe {
+        SIGACTION
+            .get::<Signature>()
+            .map_or(-1, |real| real(signal, action, old))
+    };
+    // SAFETY: the caller's action is null or valid.
+    let action = unsafe { action.as_ref() };
+    if let (0, Some(action)) = (error, action) {
+        note_handler(signal, action.sa_sigaction);
+    }
+    error
+}
+
+unsafe extern "C" fn on_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
+    type Signature = unsafe extern "C" fn(c_int, libc::sighandler_t) -> libc::sighandler_t;
+    // SAFETY: the C library's function has this signature.
+    let old = unsafe {
+        SIGNAL
+            .get::<Signature>()
+            .map_or(libc::SIG_ERR, |real| real(signal, handler))
+    };
+    if old != libc::SIG_ERR {
+        note_handler(signal, handler);
+    }
+    old
+}
+
+fn note_handler(signal: c_int, handler: libc::sighandler_t) {
+    if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
+        return;
+    }
+    match host() {
+        // SAFETY: `bind`'s promise.
+        Some(host) => unsafe {
+            (host.api.threads().signal_handled())(host.context, signal);
+        },
+        None => {
+            EARLY_THREADS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// A function of the C library, looked up past our own definition of its name.
 struct Real {
     name: &'static CStr,
@@ -156,15 +212,20 @@ impl Real {
         }
     }
 
+    fn look_up(&self) -> *mut c_void {
+        // SAFETY: a valid name; hidden symbols, so ours, are not found this way.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, self.name.as_ptr()) };
+        self.address.store(address, Ordering::Relaxed);
+        address
+    }
+
     /// # Safety
     /// `F` must be the type of a pointer to that function.
     unsafe fn get<F: Copy>(&self) -> Option<F> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         let mut address = self.address.load(Ordering::Relaxed);
         if address.is_null() {
-            // SAFETY: a valid name; hidden symbols, so ours, are not found this way.
-            address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, self.name.as_ptr()) };
-            self.address.store(address, Ordering::Relaxed);
+            address = self.look_up();
         }
         // SAFETY: the caller's promise, and the size is a pointer's.
         (!address.is_null()).then(|| unsafe { std::mem::transmute_copy(&address) })
@@ -210,11 +271,15 @@ std::arch::global_asm!(
     hidden!("pthread_key_create", "key_create"),
     hidden!("pthread_key_delete", "key_delete"),
     hidden!("pthread_setspecific", "set_specific"),
+    hidden!("sigaction", "sigaction"),
+    hidden!("signal", "signal"),
     hidden!("pthread_create", "thread_create"),
     ".popsection",
     atexit = sym on_thread_atexit,
     key_create = sym on_key_create,
     key_delete = sym on_key_delete,
     set_specific = sym on_set_specific,
+    sigaction = sym on_sigaction,
+    signal = sym on_signal,
     thread_create = sym on_thread_create,
 );
