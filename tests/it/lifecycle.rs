@@ -95,6 +95,10 @@ async fn where_the_second_instance_fails_the_first_is_cleaned_up() {
         host.place.journal().lines(),
         ["steps initialized", "steps cleaned up", "steps dropped"]
     );
+    host.until("its library is watched to its end", |host| {
+        host.status("steps").history[0].end.as_deref() == Some("unloaded")
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -99,6 +99,8 @@ async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
         return;
     };
     let started = start(driver, name, &opened, &options).await;
+    let (end, leases) = (opened.end.clone(), opened.generation.watch());
+    let version = opened.metadata.plugin.version.to_string();
     let unwanted = driver.change(|book| {
         let turn = book.turns;
         book.turns += 1;
@@ -137,7 +139,12 @@ async fn initialize(driver: &Arc<Driver>, name: &Arc<str>) {
                     && !options.lazy
                     && entry.state() == PluginState::Failed
                     && will_retry(entry, &error);
-                entry.opened = again.then_some(opened);
+                let number = entry.generation;
+                if again {
+                    entry.opened = Some(opened);
+                } else {
+                    driver.watch_failed(book, name, number, &version, end, leases);
+                }
             }
         }
         None
