@@ -216,3 +216,32 @@ async fn a_plugin_with_a_section_waits_for_its_file_to_come_back() {
     .await;
     host.shutdown().await;
 }
+
+#[tokio::test]
+async fn what_replaces_a_file_while_its_plugin_starts_is_tried_when_that_has_failed() {
+    let place = Place::new();
+    let [lock, refused, gate] = ["lock", "refused", "gate"].map(|name| place.path().join(name));
+    fs::write(&refused, "1.0.0").unwrap();
+    fs::write(&gate, "").unwrap();
+    let config = serde_json::json!({ "lock": lock, "refused": refused, "gate": gate });
+    let setup = Setup::at(place).plugin("exclusive", options(config));
+    let host = setup.tune(|builder| builder.watch()).start().await;
+    host.place.put("exclusive_1", "exclusive.so");
+    host.until("the first build starts", |host| {
+        host.status("exclusive").state == PluginState::Initializing
+    })
+    .await;
+    host.place.put("exclusive_2", "exclusive.so");
+    host.until("the second one was seen", |host| {
+        host.status("exclusive").version.as_deref() == Some("2.0.0")
+    })
+    .await;
+    fs::remove_file(&gate).unwrap();
+    until(&host, "the second one serves", async || {
+        host.call("exclusive", "")
+            .await
+            .is_ok_and(|answer| answer == "2.0.0")
+    })
+    .await;
+    host.shutdown().await;
+}
