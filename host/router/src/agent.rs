@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Payload, Task, TaskError};
+use futures_core::Stream;
+
+use crate::{ErrorKind, Labels, Payload, Task, TaskError};
 
 /// A callable member of a route.
 pub trait Agent: Send + Sync + 'static {
@@ -19,10 +21,34 @@ pub trait Agent: Send + Sync + 'static {
     /// caller goes away, or the router stops. A panic here or in the future is caught and becomes
     /// an error of the kind [`Panicked`](crate::ErrorKind::Panicked).
     fn call(&self, task: &Task, data: Payload) -> Reply;
+
+    /// Takes one task with a stream of items: what [`Router::route_stream_with`](crate::Router::route_stream_with) was given. Unless an agent has its own, it refuses that as
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    fn call_with_items(&self, task: &Task, data: Payload, items: PayloadStream) -> Reply {
+        let _ = (task, data, items);
+        let message = format!("agent {:?} takes no stream of items", self.info().name);
+        Reply::Ready(Err(TaskError::new(ErrorKind::InvalidInput, message)))
+    }
+
+    /// Called once, before the agent's first task, by [`Router::register_agent`](crate::Router::register_agent).
+    fn initialize(&self) -> AgentFuture<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Called once, after the agent's last task, by [`Router::unregister_agent`](crate::Router::unregister_agent).
+    fn cleanup(&self) -> AgentFuture<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// The future of an answer.
 pub type ReplyFuture = Pin<Box<dyn Future<Output = Result<Payload, TaskError>> + Send>>;
+
+/// The future of an agent's beginning or end.
+pub type AgentFuture<'a> = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send + 'a>>;
+
+/// A stream of items. One that is an error need not be the last.
+pub type PayloadStream = Pin<Box<dyn Stream<Item = Result<Payload, TaskError>> + Send>>;
 
 /// How an agent answers.
 pub enum Reply {
@@ -30,6 +56,9 @@ pub enum Reply {
     Ready(Result<Payload, TaskError>),
     /// Later.
     Pending(ReplyFuture),
+    /// Item by item. The stream is polled when its reader wants the next item, and dropped when the reader goes away; until then the task is under way. It is refused where a
+    /// single answer was asked for.
+    Stream(PayloadStream),
 }
 
 impl Reply {
@@ -39,6 +68,11 @@ impl Reply {
     ) -> Self {
         Self::Pending(Box::pin(future))
     }
+
+    /// Boxes a stream as a reply.
+    pub fn stream(items: impl Stream<Item = Result<Payload, TaskError>> + Send + 'static) -> Self {
+        Self::Stream(Box::pin(items))
+    }
 }
 
 impl fmt::Debug for Reply {
@@ -46,6 +80,7 @@ impl fmt::Debug for Reply {
         match self {
             Self::Ready(answer) => f.debug_tuple("Ready").field(answer).finish(),
             Self::Pending(_) => f.write_str("Pending"),
+            Self::Stream(_) => f.write_str("Stream"),
         }
     }
 }
@@ -66,6 +101,14 @@ pub struct AgentInfo {
     pub output_schema: Option<Arc<str>>,
     /// Whether it is not meant by its name where another agent has the same: a plugin's own `process` beside its handlers.
     pub gives_way: bool,
+    /// How much of the route's tasks it gets, beside the others: with 2, twice as many as one with 1. 1 unless set; 0 is taken as 1, and 1000 is the most.
+    pub weight: u32,
+    /// What strategies may go by.
+    pub labels: Labels,
+    /// How many tasks it works on at a time; none: as many as its route allows.
+    pub max_concurrent: Option<usize>,
+    /// Whether its tasks may be done twice without harm; see [`RoutePolicy::idempotent`](crate::RoutePolicy::idempotent).
+    pub idempotent: bool,
 }
 
 impl AgentInfo {
@@ -78,6 +121,10 @@ impl AgentInfo {
             input_schema: None,
             output_schema: None,
             gives_way: false,
+            weight: 1,
+            labels: Labels::new(),
+            max_concurrent: None,
+            idempotent: false,
         }
     }
 
@@ -108,6 +155,34 @@ impl AgentInfo {
         self.gives_way = true;
         self
     }
+
+    /// Sets [`weight`](Self::weight).
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Adds one of the [`labels`](Self::labels).
+    #[must_use]
+    pub fn label(mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        self.labels = self.labels.with(name, value);
+        self
+    }
+
+    /// Sets [`max_concurrent`](Self::max_concurrent).
+    #[must_use]
+    pub fn max_concurrent(mut self, max_concurrent: impl Into<Option<usize>>) -> Self {
+        self.max_concurrent = max_concurrent.into();
+        self
+    }
+
+    /// Sets [`idempotent`](Self::idempotent).
+    #[must_use]
+    pub fn idempotent(mut self, idempotent: bool) -> Self {
+        self.idempotent = idempotent;
+        self
+    }
 }
 
 /// Names one registration of one agent; no other of this process has the same.
@@ -118,6 +193,20 @@ impl AgentId {
     pub(crate) fn fresh() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl AgentId {
+    /// The registration's number.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The id of that number, which need not be any agent's.
+    #[must_use]
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
     }
 }
 

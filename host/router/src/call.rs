@@ -1,6 +1,6 @@
 //! The path of one call. What every call does stands here, in order: look the route up, take a
 //! place, choose an agent, call it. A call that is answered at once allocates nothing and reads no
-//! clock; whatever has to wait, or be tried again, goes on as an `errand`.
+//! clock, but for one in many that is timed; whatever has to wait, or be tried again, goes on as an `errand`.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,14 +11,24 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::address::Address;
-use crate::errand::{Errand, Pursuit};
+use crate::errand::{Errand, First, Pursuit};
 use crate::kept::Kept;
-use crate::member::{Admission, Seat};
+use crate::member::Admission;
+use crate::metrics::TIMED_ONE_IN;
 use crate::observer::{self, FailedTask};
+use crate::route::Route;
 use crate::router::Shared;
-use crate::{Payload, Task, TaskError, TaskOptions, TraceId, refusal, task_id, under_way};
+use crate::seat::Seat;
+use crate::setback::Setback;
+use crate::strategy::{Choice, Wish};
+use crate::task::Making;
+use crate::under_way::Output;
+use crate::{
+    Payload, PayloadStream, RoutePolicy, Task, TaskError, TaskOptions, TraceId, refusal, task_id,
+    under_way,
+};
 
-type Answer = Result<Payload, TaskError>;
+pub(crate) type Answer = Result<Output, TaskError>;
 
 /// The future of a task's answer, from [`Router::route_task`](crate::Router::route_task) or
 /// [`Router::send`](crate::Router::send). Nothing happens before it is polled; dropping it cancels
@@ -30,6 +40,8 @@ pub struct RouteTask<'a> {
     /// Stays here until the agent gets it: a payload is dear to move from hand to hand.
     data: Option<Payload>,
     options: TaskOptions,
+    /// Whether its caller takes a stream, and the items that it brings.
+    items: Option<Option<PayloadStream>>,
     pursuit: Option<Pursuit>,
 }
 
@@ -45,8 +57,15 @@ impl<'a> RouteTask<'a> {
             address,
             data: Some(data),
             options,
+            items: None,
             pursuit: None,
         }
+    }
+
+    /// Its caller takes a stream of items, and may bring one.
+    pub(crate) fn streaming(mut self, items: Option<PayloadStream>) -> Self {
+        self.items = Some(items);
+        self
     }
 
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
@@ -57,18 +76,23 @@ impl<'a> RouteTask<'a> {
         }
         let table = shared.registry.table();
         let Some(found) = self.address.find(&table) else {
-            return self.refuse(self.address.unknown(&table));
+            let error = self.address.unknown(&table);
+            drop(table);
+            return self.nowhere(error, cx);
         };
         let route = found.route;
+        let before = route.gate.count_task();
         if let Some(parent) = &self.options.parent
             && parent.hops() >= shared.max_hops
         {
             let name = route.gate.name();
             return self.refuse(refusal::too_many_hops(name, parent, shared.max_hops));
         }
-        let (limit, deadline) = match self.options.earliest_deadline() {
-            None => (route.policy.timeout, None),
-            Some(given) => match time_left(given, route.policy.timeout) {
+        let policy = &*route.policy;
+        let end = earliest(self.options.earliest_deadline(), policy);
+        let (limit, deadline) = match end {
+            None => (policy.timeout, None),
+            Some(end) => match time_left(end, policy.timeout) {
                 Some((limit, deadline)) => (limit, Some(deadline)),
                 None => return self.refuse(refusal::deadline_passed(route.gate.name())),
             },
@@ -77,56 +101,61 @@ impl<'a> RouteTask<'a> {
             .data
             .take()
             .expect("a task's future is not polled after its end");
-        let parent = self.options.parent.take();
-        let task = Task::new(&route.gate, limit, deadline, parent, &shared.registry);
-        let retries = route.policy.retry_count;
-        let kept = Kept::of(&data, retries);
-        let agent = found.agent().cloned();
-        let input_bytes = data.bytes().len();
-        let errand = |task, kept| Errand {
-            shared: shared.clone(),
-            task,
-            agent,
-            retries,
-            kept,
-            input_bytes,
+        let making = Making {
+            limit,
+            deadline,
+            end,
+            idempotent: self.options.idempotent,
+            parent: self.options.parent.take(),
+            extras: self.options.extras(self.items.take()),
         };
+        let task = Task::new(&route.gate, making, &shared.registry);
+        let kept = Kept::of(&data, policy.may_need_data_again());
+        let only = found.only();
+        let input_bytes = data.bytes().len();
+        let began = before.is_multiple_of(TIMED_ONE_IN).then(Instant::now);
+        let errand = |task, kept| Errand::new(shared, task, only, kept, input_bytes, began);
 
         let place = if task.shares_place() {
             None
         } else {
             let Some(place) = route.gate.try_enter() else {
                 drop(table);
-                return self.go_on(errand(task, kept).wait_for_place(data), cx);
+                return self.go_on(errand(task, kept).pursue(First::Place(data, None)), cx);
             };
             Some(place)
         };
-        let seat = Seat::take(place, found.choose(&task));
+        let pick = match found.choose(&task, Wish::default()) {
+            Choice::Agent(pick) => pick,
+            other => {
+                let later = other.later();
+                drop(place);
+                drop(table);
+                return self.go_on(errand(task, kept).pursue(First::Place(data, later)), cx);
+            }
+        };
+        let seat = Seat::take(place, pick);
         // A long call must not hold the table: it keeps every agent in it alive.
         drop(table);
         // Once more, now that a stop would see the task counted.
         if !shared.lifecycle.admits(nested) {
             drop(seat);
             let error = refusal::not_running().with_route(task.route());
-            return Poll::Ready(Err(errand(task, kept).fail(error, 0)));
+            return Poll::Ready(Err(errand(task, kept).refuse(error)));
         }
         if seat.admission(&task) != Admission::Begins {
             drop(seat);
-            return self.go_on(errand(task, kept).wait_for_place(data), cx);
+            return self.go_on(errand(task, kept).pursue(First::Place(data, None)), cx);
         }
         match under_way::begin(seat, &task, data, cx) {
-            Ok(Ok(answer)) => Poll::Ready(Ok(answer)),
-            Ok(Err(error)) => self.fail(errand(task, kept), error, cx),
-            Err(under_way) => self.go_on(errand(task, kept).wait_for_answer(under_way), cx),
-        }
-    }
-
-    #[cold]
-    fn fail(&mut self, errand: Errand, error: TaskError, cx: &mut Context<'_>) -> Poll<Answer> {
-        if errand.may_retry(&error, 1) {
-            self.go_on(errand.try_again(error), cx)
-        } else {
-            Poll::Ready(Err(errand.fail(error, 1)))
+            Ok(Ok(answer)) => {
+                if let Some(began) = began {
+                    task.gate().meter.took(began.elapsed());
+                }
+                Poll::Ready(Ok(answer))
+            }
+            Ok(Err(setback)) => self.go_on(errand(task, kept).pursue(First::Failed(setback)), cx),
+            Err(under_way) => self.go_on(errand(task, kept).pursue(First::Answer(under_way)), cx),
         }
     }
 
@@ -138,16 +167,53 @@ impl<'a> RouteTask<'a> {
         answer
     }
 
+    /// There is no such route, or no such agent. What a route's policy has as its fallback stands in for one that has no agents.
+    #[cold]
+    fn nowhere(&mut self, error: TaskError, cx: &mut Context<'_>) -> Poll<Answer> {
+        let Address::Route(name) = self.address else {
+            return self.refuse(error);
+        };
+        let shared = self.shared;
+        let policy = shared.registry.own_policy(name);
+        let Some(policy) = policy.filter(|policy| policy.fallback.is_some()) else {
+            return self.refuse(error);
+        };
+        let data = self
+            .data
+            .take()
+            .unwrap_or_else(|| Payload::from(Vec::new()));
+        // A route for this task alone, so that the fallback is nested in one, as it is otherwise.
+        let end = earliest(self.options.earliest_deadline(), &policy);
+        let route = Route::new(name.into(), policy);
+        let making = Making {
+            limit: route.policy.timeout,
+            deadline: end,
+            end,
+            idempotent: self.options.idempotent,
+            parent: self.options.parent.take(),
+            extras: self.options.extras(self.items.take()),
+        };
+        let task = Task::new(&route.gate, making, &shared.registry);
+        let (kept, input_bytes) = (Kept::of(&data, true), data.bytes().len());
+        let errand = Errand::new(shared, task, None, kept, input_bytes, None);
+        let setback = Setback::stopped(error);
+        self.go_on(errand.pursue(First::Failed(setback)), cx)
+    }
+
     /// The end of a task that never became one. What its observer is told, is looked for only here.
     #[cold]
     fn refuse(&self, error: TaskError) -> Poll<Answer> {
         let table = self.shared.registry.table();
-        let route = self
+        let gate = self
             .address
             .find(&table)
-            .map(|found| found.route.gate.name().clone());
+            .map(|found| found.route.gate.clone());
         drop(table);
-        let error = match (&route, error.route()) {
+        if let Some(gate) = &gate {
+            gate.meter.failed(error.kind());
+        }
+        let route = gate.as_ref().map(|gate| gate.name());
+        let error = match (route, error.route()) {
             (Some(route), None) => error.with_route(route.clone()),
             _ => error,
         };
@@ -156,7 +222,7 @@ impl<'a> RouteTask<'a> {
             let parent = self.options.parent.as_deref();
             let data = self.data.as_ref();
             let failed = FailedTask {
-                route: route.as_deref().unwrap_or(self.address.as_str()),
+                route: route.map_or(self.address.as_str(), |route| route),
                 known_route: route.is_some(),
                 task_id,
                 trace_id: parent.map_or_else(|| TraceId::of(task_id), Task::trace_id),
@@ -169,16 +235,24 @@ impl<'a> RouteTask<'a> {
         }
         Poll::Ready(Err(error))
     }
-}
 
-impl Future for RouteTask<'_> {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    /// As its future, for who can take a stream.
+    pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         match self.pursuit.take() {
             None => self.begin(cx),
             Some(pursuit) => self.go_on(pursuit, cx),
         }
+    }
+}
+
+impl Future for RouteTask<'_> {
+    type Output = Result<Payload, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_output(cx).map(|answer| match answer? {
+            Output::One(answer) => Ok(answer),
+            Output::Items(items) => Err(items.refuse()),
+        })
     }
 }
 
@@ -188,7 +262,20 @@ impl fmt::Debug for RouteTask<'_> {
     }
 }
 
-/// How long a task may take, and until when, where a deadline is given; `None` if it has passed.
+/// When the task is given up, whatever its attempts may take.
+#[inline]
+fn earliest(given: Option<Instant>, policy: &RoutePolicy) -> Option<Instant> {
+    let Some(most) = policy.deadline else {
+        return given;
+    };
+    let own = Instant::now().checked_add(most);
+    match (given, own) {
+        (Some(given), Some(own)) => Some(given.min(own)),
+        (given, own) => given.or(own),
+    }
+}
+
+/// How long an attempt may take, and until when, where a deadline is given; `None` if it has passed.
 fn time_left(given: Instant, timeout: Duration) -> Option<(Duration, Instant)> {
     let now = Instant::now();
     let left = given

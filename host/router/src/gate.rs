@@ -9,37 +9,182 @@
 //!
 //! > tasks waiting = `max(0, -free)` + places in the semaphore
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
-/// A route's places, given out in the order they were asked for.
+use crate::RoutePolicy;
+use crate::metrics::Meter;
+use crate::policy::Spent;
+
+/// A route's places, given out in the order they were asked for, and what is counted of it.
 #[derive(Debug)]
 #[repr(C)] // What every call writes stands together, in one cache line as a rule.
 pub(crate) struct Gate {
     free: AtomicIsize,
     turn: AtomicUsize,
+    /// How many tasks were begun, those that wait among them.
+    begun: AtomicU64,
     /// Places that are taken and go when they are given back: the limit was lowered meanwhile.
     owed: AtomicUsize,
+    /// How many of its agents are left out.
+    out: AtomicUsize,
     name: Arc<str>,
+    /// How many agents it has.
+    crew: AtomicUsize,
     handed_over: Semaphore,
-    retries: AtomicU64,
+    /// How many tasks wait for an agent that has no room.
+    wanting: AtomicUsize,
+    /// Tells them that one may have.
+    room: Notify,
+    pub(crate) meter: Meter,
+    pub(crate) figures: Figures,
+    spent: Mutex<Spent>,
+    /// For whoever has the gate and no table: what a call does after it has begun.
+    policy: ArcSwap<RoutePolicy>,
 }
 
-/// The route is gone: look for it anew.
+/// What is counted on the path of failures alone.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) retries: AtomicU64,
+    pub(crate) retries_refused: AtomicU64,
+    pub(crate) fallbacks: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    /// Attempts that failed, of agents that are gone too.
+    pub(crate) failed_attempts: AtomicU64,
+}
+
+impl Figures {
+    pub(crate) fn count_rejected(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_fallback(&self) {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_failed_attempt(&self) {
+        self.failed_attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn failed_attempts(&self) -> u64 {
+        self.failed_attempts.load(Ordering::Relaxed)
+    }
+}
+
+/// Why no place was given.
 #[derive(Debug)]
-pub(crate) struct Closed;
+pub(crate) enum NoPlace {
+    /// The route is gone: look for it anew.
+    Closed,
+    /// Too many wait.
+    QueueFull,
+}
 
 impl Gate {
-    pub(crate) fn new(name: Arc<str>, max_concurrent: usize) -> Self {
+    pub(crate) fn new(name: Arc<str>, policy: Arc<RoutePolicy>) -> Self {
         Self {
-            free: AtomicIsize::new(within_bounds(max_concurrent).cast_signed()),
+            free: AtomicIsize::new(within_bounds(policy.max_concurrent).cast_signed()),
             turn: AtomicUsize::new(0),
+            begun: AtomicU64::new(0),
             owed: AtomicUsize::new(0),
+            out: AtomicUsize::new(0),
             name,
+            crew: AtomicUsize::new(0),
             handed_over: Semaphore::new(0),
-            retries: AtomicU64::new(0),
+            wanting: AtomicUsize::new(0),
+            room: Notify::new(),
+            meter: Meter::default(),
+            figures: Figures::default(),
+            spent: Mutex::default(),
+            policy: ArcSwap::new(policy),
+        }
+    }
+
+    /// The route's policy of this moment.
+    pub(crate) fn policy(&self) -> Guard<Arc<RoutePolicy>> {
+        self.policy.load()
+    }
+
+    pub(crate) fn set_policy(&self, policy: Arc<RoutePolicy>) {
+        self.policy.store(policy);
+    }
+
+    /// Counts a task; gives how many there were before.
+    #[inline]
+    pub(crate) fn count_task(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many tasks were begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// How many tasks wait for a place.
+    pub(crate) fn waiting(&self) -> usize {
+        let free = self.free.load(Ordering::Relaxed);
+        free.min(0).unsigned_abs() + self.handed_over.available_permits()
+    }
+
+    /// Takes one retry from the budget, and counts it; false where nothing is left.
+    pub(crate) fn spend_retry(&self) -> bool {
+        let (tasks, budget) = (self.begun(), self.policy().retry_budget);
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = spent.spend(budget, tasks, Instant::now());
+        drop(spent);
+        let figures = &self.figures;
+        let count = if left {
+            &figures.retries
+        } else {
+            &figures.retries_refused
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        left
+    }
+
+    /// Whether none of its agents is left out.
+    #[inline]
+    pub(crate) fn none_is_out(&self) -> bool {
+        self.out.load(Ordering::Relaxed) == 0
+    }
+
+    /// How many agents the route has from now on.
+    pub(crate) fn set_crew(&self, agents: usize) {
+        self.crew.store(agents, Ordering::Relaxed);
+    }
+
+    /// Leaves an agent out, if another stays.
+    pub(crate) fn leave_out(&self) -> bool {
+        let crew = self.crew.load(Ordering::Relaxed);
+        self.out
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |out| {
+                (out + 1 < crew).then_some(out + 1)
+            })
+            .is_ok()
+    }
+
+    /// One that was left out is back, or gone for good.
+    pub(crate) fn take_back(&self) {
+        self.out.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Ends when an agent may have room, from now on; the guard says that somebody waits for it.
+    pub(crate) fn next_room(&self) -> (Wanting<'_>, Notified<'_>) {
+        self.wanting.fetch_add(1, Ordering::SeqCst);
+        (Wanting(self), self.room.notified())
+    }
+
+    /// An agent has room.
+    #[inline]
+    pub(crate) fn has_room(&self) {
+        if self.wanting.load(Ordering::SeqCst) > 0 {
+            self.room.notify_waiters();
         }
     }
 
@@ -52,26 +197,27 @@ impl Gate {
         &self.turn
     }
 
-    pub(crate) fn count_retry(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn retries(&self) -> u64 {
-        self.retries.load(Ordering::Relaxed)
-    }
-
     /// Fails where no place is free or somebody waits already.
     pub(crate) fn try_enter(&self) -> Option<Place<'_>> {
         (self.take(1) == 1).then(|| Place(self))
     }
 
-    /// Waits for a place.
-    pub(crate) async fn enter(&self) -> Result<Place<'_>, Closed> {
-        if self.free.fetch_sub(1, Ordering::AcqRel) > 0 {
-            return Ok(Place(self));
+    /// Waits for a place, unless `most` wait already.
+    pub(crate) async fn enter(&self, most: usize) -> Result<Place<'_>, NoPlace> {
+        let deepest = -most.min(Semaphore::MAX_PERMITS).cast_signed();
+        let entered = self
+            .free
+            .try_update(Ordering::AcqRel, Ordering::Relaxed, |free| {
+                (free > deepest).then(|| free - 1)
+            });
+        match entered {
+            Ok(free) if free > 0 => return Ok(Place(self)),
+            Ok(_) => {}
+            Err(_) => return Err(NoPlace::QueueFull),
         }
         let queued = Queued(self);
-        let permit = self.handed_over.acquire().await.map_err(|_| Closed)?;
+        let closed = |_| NoPlace::Closed;
+        let permit = self.handed_over.acquire().await.map_err(closed)?;
         permit.forget();
         std::mem::forget(queued);
         Ok(Place(self))
@@ -138,6 +284,15 @@ impl Gate {
                 (free < 0).then(|| free + 1)
             })
             .is_ok()
+    }
+}
+
+/// Somebody waits for room with an agent.
+pub(crate) struct Wanting<'a>(&'a Gate);
+
+impl Drop for Wanting<'_> {
+    fn drop(&mut self) {
+        self.0.wanting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

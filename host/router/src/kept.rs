@@ -26,8 +26,8 @@ pub(crate) enum Kept {
 
 impl Kept {
     #[inline]
-    pub(crate) fn of(data: &Payload, retries: u32) -> Self {
-        if retries == 0 {
+    pub(crate) fn of(data: &Payload, again: bool) -> Self {
+        if !again {
             return Self::Nothing;
         }
         let bytes = data.bytes();
@@ -71,7 +71,7 @@ mod tests {
     fn data_of_every_size_comes_back_as_it_was() {
         for len in [0, 1, FEW - 1, FEW, FEW + 1, 10 * FEW] {
             let sent = Payload::csv(vec![b'x'; len]);
-            let kept = Kept::of(&sent, 1);
+            let kept = Kept::of(&sent, true);
             assert_eq!(kept.again().as_ref(), Some(&sent));
             assert_eq!(kept.again(), Some(sent));
         }
@@ -79,6 +79,6 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_a_task_that_is_tried_once() {
-        assert!(Kept::of(&Payload::text("x"), 0).again().is_none());
+        assert!(Kept::of(&Payload::text("x"), false).again().is_none());
     }
 }

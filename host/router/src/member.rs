@@ -1,12 +1,15 @@
-//! An agent in its place on a route, with the number of tasks it has under way, and the claim that
-//! a task has on both. The claim is what brings every count back to 0, however a task ends.
+//! An agent in its place on a route, with the number of tasks it has under way, and how it does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::gate::{Gate, Place};
+use crate::gate::Gate;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::{AgentMetrics, Meter};
+use crate::policy::Health;
+use crate::strategy::sticky;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use crate::{Agent, AgentId, AgentInfo, Task, TaskError};
+use crate::{Agent, AgentId, AgentInfo, Task};
 
 /// It begins all tasks.
 const OPEN: u8 = 0;
@@ -26,40 +29,169 @@ pub(crate) enum Admission {
 }
 
 /// An agent on a route.
+#[repr(C)] // What every call writes, and every choice reads, stands together.
 pub(crate) struct Member {
     in_flight: AtomicUsize,
+    /// How many attempts it got.
+    begun: AtomicU64,
+    /// How long its calls take of late, in nanoseconds; 0 where nobody knows.
+    latency: AtomicU64,
+    /// How many tasks it works on at a time.
+    limit: AtomicUsize,
+    /// What one task under way counts for, when agents of other weights are compared with it.
+    share: u64,
     /// Which tasks it begins: one of the constants below. A task counts itself *before* it looks here, and whoever waits for the last task says so
     /// here *before* the count is looked at, both sequentially consistent: one of them sees the other.
     door: AtomicU8,
-    /// What is held: tasks that were not begun before that.
-    held_since: AtomicU64,
     /// Whether the tasks that it has under way are given up.
     cut: AtomicBool,
+    pub(crate) health: Health,
+    /// What is held: tasks that were not begun before that.
+    held_since: AtomicU64,
     pub(crate) gate: Arc<Gate>,
-    lifecycle: Arc<Lifecycle>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) agent: Arc<dyn Agent>,
     pub(crate) id: AgentId,
     pub(crate) info: AgentInfo,
+    /// What it is known by in a route's agents, whatever its registration: its name, and which of those that have it.
+    pub(crate) identity: u64,
+    /// Which of the agents of its name it is.
+    pub(crate) ordinal: usize,
+    pub(crate) meter: Meter,
 }
+
+const MOST_WEIGHT: u32 = 1_000;
+/// Divisible by many weights, so that few shares are rounded.
+const WHOLE: u64 = 720_720 * 64;
 
 impl Member {
     pub(crate) fn new(
         agent: Arc<dyn Agent>,
-        id: AgentId,
         info: AgentInfo,
+        ordinal: usize,
         gate: Arc<Gate>,
         lifecycle: Arc<Lifecycle>,
     ) -> Self {
+        let weight = info.weight.clamp(1, MOST_WEIGHT);
         Self {
             in_flight: AtomicUsize::new(0),
+            begun: AtomicU64::new(0),
+            latency: AtomicU64::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+            share: WHOLE / u64::from(weight),
             door: AtomicU8::new(OPEN),
-            held_since: AtomicU64::new(0),
             cut: AtomicBool::new(false),
+            health: Health::default(),
+            held_since: AtomicU64::new(0),
+            identity: sticky::identity(&info.name, ordinal),
+            ordinal,
             gate,
             lifecycle,
             agent,
-            id,
+            id: AgentId::fresh(),
             info,
+            meter: Meter::default(),
+        }
+    }
+
+    /// How much of the route's tasks it gets, beside the others.
+    pub(crate) fn weight(&self) -> u32 {
+        self.info.weight.clamp(1, MOST_WEIGHT)
+    }
+
+    /// Has it work on as many tasks at a time as it wants, and its route allows.
+    pub(crate) fn set_limit(&self, of_route: Option<usize>) {
+        let limits = [of_route, self.info.max_concurrent].into_iter().flatten();
+        let limit = limits.min().map_or(usize::MAX, |limit| limit.max(1));
+        self.limit.store(limit, Ordering::SeqCst);
+        self.gate.has_room();
+    }
+
+    /// Whether its tasks are limited at all.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limit() != usize::MAX
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::SeqCst)
+    }
+
+    /// Whether it has no room for another task.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.in_flight() >= self.limit()
+    }
+
+    /// How busy it is, by its weight.
+    #[inline]
+    pub(crate) fn load(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed) as u64 * self.share
+    }
+
+    /// How long its calls take of late; none where that is not known.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        let nanos = self.latency.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// A power of two for how long its calls take of late: agents that take about as long have the same. 0 where that is not known.
+    #[inline]
+    pub(crate) fn pace(&self) -> u32 {
+        u64::BITS - self.latency.load(Ordering::Relaxed).leading_zeros()
+    }
+
+    /// A call took so long. Of late means: the last eight or so.
+    #[cold]
+    pub(crate) fn took(&self, time: Duration) {
+        self.meter.took(time);
+        let new = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let old = self.latency.load(Ordering::Relaxed);
+        // One that another thread puts in meanwhile is lost: it is one of many.
+        let mixed = if old == 0 {
+            new
+        } else {
+            old - old / 8 + new / 8
+        };
+        self.latency.store(mixed.max(1), Ordering::Relaxed);
+    }
+
+    /// Counts an attempt; gives how many there were before.
+    #[inline]
+    pub(crate) fn count_attempt(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn attempts(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// One more task; gives how many there were before.
+    #[inline]
+    pub(crate) fn enter(&self) -> usize {
+        self.in_flight.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// One task less.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        let before = self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if before >= self.limit() {
+            self.gate.has_room();
+        }
+        self.lifecycle.one_less();
+    }
+
+    pub(crate) fn metrics(&self) -> AgentMetrics {
+        AgentMetrics {
+            id: self.id.get(),
+            name: self.info.name.to_string(),
+            owner: self.info.owner.as_deref().map(str::to_owned),
+            calls: self.attempts(),
+            errors: self.meter.errors(),
+            under_way: self.in_flight(),
+            ejected: self.health.is_out(),
+            ejections: self.health.ejections(),
+            latency: self.meter.latency(),
         }
     }
 
@@ -119,60 +251,5 @@ impl Member {
 
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::SeqCst)
-    }
-}
-
-/// A task's place on a route and with one of its agents. It holds the agent and nothing else of
-/// the table, so that a task which never ends keeps no other agent alive.
-pub(crate) struct Seat {
-    member: Arc<Member>,
-    has_place: bool,
-}
-
-impl Seat {
-    /// Without a place for a task that [shares](crate::Task::shares_place) one.
-    pub(crate) fn take(place: Option<Place<'_>>, member: &Arc<Member>) -> Self {
-        let member = Arc::clone(member);
-        member.in_flight.fetch_add(1, Ordering::SeqCst);
-        let has_place = place.map(Place::keep).is_some();
-        Self { member, has_place }
-    }
-
-    /// What the agent does with the task, now that it counts it.
-    pub(crate) fn admission(&self, task: &Task) -> Admission {
-        self.member.admission(task)
-    }
-
-    /// Whether the agent's tasks are given up.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.member.is_cut()
-    }
-
-    pub(crate) fn agent(&self) -> &dyn Agent {
-        &*self.member.agent
-    }
-
-    pub(crate) fn route(&self) -> &Arc<str> {
-        self.member.gate.name()
-    }
-
-    pub(crate) fn agent_name(&self) -> &Arc<str> {
-        &self.member.info.name
-    }
-
-    /// Says in an agent's error where it happened.
-    #[cold]
-    pub(crate) fn locate(&self, error: TaskError) -> TaskError {
-        error.at(self.route(), self.agent_name())
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if self.has_place {
-            self.member.gate.leave();
-        }
-        self.member.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.member.lifecycle.one_less();
     }
 }

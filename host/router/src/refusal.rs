@@ -119,6 +119,55 @@ pub(crate) fn no_answer_in_time(route: &Arc<str>, agent: &Arc<str>, limit: Durat
 }
 
 #[cold]
+pub(crate) fn no_item_in_time(route: &Arc<str>, agent: &Arc<str>, limit: Duration) -> TaskError {
+    let after = shown(limit);
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!("agent {agent:?} on route {route:?} sent no further item within {after}"),
+    )
+    .at(route, agent)
+}
+
+#[cold]
+pub(crate) fn stream_too_long(route: &Arc<str>, agent: &Arc<str>) -> TaskError {
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!("agent {agent:?} on route {route:?} still sent items at the task's deadline"),
+    )
+    .at(route, agent)
+}
+
+#[cold]
+pub(crate) fn no_stream_wanted(route: &Arc<str>, agent: &Arc<str>) -> TaskError {
+    TaskError::new(
+        ErrorKind::InvalidInput,
+        format!("agent {agent:?} on route {route:?} answers a stream of items: call it with `route_stream`"),
+    )
+    .at(route, agent)
+}
+
+/// The task never reached an agent, so that another try does nothing twice.
+#[cold]
+pub(crate) fn queue_full(route: &str, most: usize) -> TaskError {
+    TaskError::new(
+        ErrorKind::Overloaded,
+        format!("route {route:?} is overloaded: {most} tasks wait for a free place already (limit: max_queue)"),
+    )
+    .with_route(route)
+    .retryable(true)
+}
+
+#[cold]
+pub(crate) fn one_agent_gone(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Unavailable,
+        format!("the agent has left route {route:?}"),
+    )
+    .with_route(route)
+    .retryable(true)
+}
+
+#[cold]
 pub(crate) fn cut_off(route: &str) -> TaskError {
     TaskError::new(
         ErrorKind::Cancelled,

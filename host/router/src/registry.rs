@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::time::Instant;
 
-use crate::gate::Gate;
 use crate::lifecycle::Lifecycle;
 use crate::member::Member;
 use crate::route::Route;
@@ -77,18 +77,28 @@ impl Registry {
         let mut editor = self.edit();
         let mut table = Table::clone(&self.table());
         let removed = remove_members(&mut table, remove);
+        let mut touched: HashSet<Arc<str>> = removed
+            .iter()
+            .map(|member| member.gate.name().clone())
+            .collect();
         let ids = add
             .into_iter()
             .map(|(name, info, agent)| {
                 let route = table.entry(&name, |name| editor.new_route(name));
-                let id = AgentId::fresh();
+                touched.insert(route.gate.name().clone());
+                let ordinal = first_free_ordinal(route, &info.name);
                 let (gate, lifecycle) = (route.gate.clone(), self.lifecycle.clone());
-                route
-                    .members
-                    .push(Arc::new(Member::new(agent, id, info, gate, lifecycle)));
+                let member = Member::new(agent, info, ordinal, gate, lifecycle);
+                let id = member.id;
+                route.members.push(Arc::new(member));
                 id
             })
             .collect();
+        touched.iter().for_each(|name| {
+            if let Some(route) = table.get_mut(name) {
+                route.settle();
+            }
+        });
         let gone = table.take_empty();
 
         editor.retired.retain(|member| member.strong_count() > 0);
@@ -96,6 +106,12 @@ impl Registry {
         let old = self.table.swap(Arc::new(table));
         drop(editor);
 
+        // One that was left out is missed no more.
+        for member in &removed {
+            if member.health.readmit(Instant::now()) {
+                member.gate.take_back();
+            }
+        }
         // After the swap: whoever waited looks the route up anew.
         for route in &gone {
             route.gate.close();
@@ -145,7 +161,8 @@ impl Registry {
             route
                 .gate
                 .resize(route.policy.max_concurrent, policy.max_concurrent);
-            route.policy = policy.clone();
+            route.policy = Arc::new(policy.clone());
+            route.settle();
         }
         editor.policies.insert(name.to_owned(), policy);
         let old = self.table.swap(Arc::new(table));
@@ -159,6 +176,12 @@ impl Registry {
 
     pub(crate) fn default_policy(&self) -> RoutePolicy {
         self.edit().default_policy.clone()
+    }
+
+    /// The policy of a route that need not exist.
+    #[cold]
+    pub(crate) fn own_policy(&self, route: &str) -> Option<RoutePolicy> {
+        self.edit().policies.get(route).cloned()
     }
 
     pub(crate) fn has_policy(&self, route: &str) -> bool {
@@ -206,12 +229,21 @@ impl Editor {
             .get(&*name)
             .unwrap_or(&self.default_policy)
             .clone();
-        Route {
-            gate: Arc::new(Gate::new(name, policy.max_concurrent)),
-            policy,
-            members: Vec::new(),
-        }
+        Route::new(name, policy)
     }
+}
+
+/// The least number that no agent of that name has on the route: so one that takes another's place gets what that had.
+fn first_free_ordinal(route: &Route, name: &str) -> usize {
+    let mut taken: Vec<usize> = route
+        .members
+        .iter()
+        .filter(|member| *member.info.name == *name)
+        .map(|member| member.ordinal)
+        .collect();
+    taken.sort_unstable();
+    let free = taken.iter().enumerate().find(|(at, taken)| at != *taken);
+    free.map_or(taken.len(), |(at, _)| at)
 }
 
 fn remove_members(table: &mut Table, remove: &[AgentId]) -> Vec<Arc<Member>> {

@@ -14,8 +14,8 @@ use crate::lifecycle::Lifecycle;
 use crate::registry::Registry;
 use crate::waiting::timer;
 use crate::{
-    Agent, AgentId, Payload, RouteInfo, RoutePolicy, RouterConfig, RouterError, TaskObserver,
-    TaskOptions,
+    Agent, AgentId, Payload, RouteInfo, RouteMetrics, RoutePolicy, RouterConfig, RouterError,
+    TaskObserver, TaskOptions,
 };
 
 /// The chain of parents is dropped from end to end, on the stack.
@@ -233,7 +233,9 @@ impl Router {
     /// A route's policy; none where there is no such route.
     pub fn policy(&self, route: &str) -> Option<RoutePolicy> {
         let table = self.shared.registry.table();
-        table.get(route).map(|route| route.policy.clone())
+        table
+            .get(route)
+            .map(|route| RoutePolicy::clone(&route.policy))
     }
 
     /// Gives routes that have none of their own another policy: those that are made from now on.
@@ -255,6 +257,14 @@ impl Router {
     /// All routes with their agents, by name.
     pub fn routes(&self) -> Vec<RouteInfo> {
         self.shared.registry.table().listing()
+    }
+
+    /// What was counted of all routes and their agents, by name.
+    pub fn metrics(&self) -> Vec<RouteMetrics> {
+        let table = self.shared.registry.table();
+        let mut metrics: Vec<RouteMetrics> = table.routes().map(|route| route.metrics()).collect();
+        metrics.sort_by(|a, b| a.route.cmp(&b.route));
+        metrics
     }
 
     async fn idle_within(&self, time: Duration) -> bool {

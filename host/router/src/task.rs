@@ -1,14 +1,18 @@
 //! One call of a route, as its agent sees it. It is made on the stack for every call, so it holds
 //! nothing that costs an allocation or a look at the clock until somebody asks.
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::gate::Gate;
+use crate::options::Extras;
 use crate::registry::Registry;
-use crate::{TraceId, task_id};
+use crate::seed::scatter;
+use crate::{Labels, PayloadStream, TaskOptions, TraceContext, TraceId, task_id};
 
 /// One call of a route. An agent gets a reference and clones it where it must outlive
 /// [`Agent::call`](crate::Agent::call), to nest other tasks in it above all.
@@ -18,21 +22,34 @@ pub struct Task {
     /// In which of the registry's eras the outermost task was begun.
     begun: u64,
     hops: u32,
+    idempotent: bool,
     gate: Arc<Gate>,
+    /// How long this attempt may take.
     limit: Duration,
+    /// When this attempt is given up.
     deadline: OnceLock<Option<Instant>>,
+    /// When the task is given up, whatever its attempts may take; none: never.
+    end: Option<Instant>,
     parent: Option<Arc<Task>>,
+    extras: Option<Arc<Extras>>,
+}
+
+/// What a task is made of.
+pub(crate) struct Making {
+    /// How long the first attempt may take.
+    pub(crate) limit: Duration,
+    /// When the first attempt is given up, where that is known already.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) end: Option<Instant>,
+    pub(crate) idempotent: bool,
+    pub(crate) parent: Option<Arc<Task>>,
+    pub(crate) extras: Option<Arc<Extras>>,
 }
 
 impl Task {
-    /// `limit` counts from now on; `deadline` is given only where it is known already.
-    pub(crate) fn new(
-        gate: &Arc<Gate>,
-        limit: Duration,
-        deadline: Option<Instant>,
-        parent: Option<Arc<Task>>,
-        registry: &Registry,
-    ) -> Self {
+    #[inline]
+    pub(crate) fn new(gate: &Arc<Gate>, making: Making, registry: &Registry) -> Self {
+        let parent = making.parent;
         Self {
             id: task_id::next(),
             begun: parent
@@ -41,10 +58,35 @@ impl Task {
             hops: parent
                 .as_ref()
                 .map_or(0, |parent| parent.hops.saturating_add(1)),
+            idempotent: making.idempotent,
             gate: gate.clone(),
-            limit,
-            deadline: deadline.map_or_else(OnceLock::new, |known| OnceLock::from(Some(known))),
+            limit: making.limit,
+            deadline: making
+                .deadline
+                .map_or_else(OnceLock::new, |known| OnceLock::from(Some(known))),
+            end: making.end,
             parent,
+            extras: making.extras,
+        }
+    }
+
+    /// The same task, for another attempt.
+    pub(crate) fn again(&self, timeout: Duration) -> Self {
+        let now = Instant::now();
+        let left = self.end.map(|end| end.saturating_duration_since(now));
+        let limit = left.map_or(timeout, |left| left.min(timeout));
+        Self {
+            limit,
+            deadline: OnceLock::from(now.checked_add(limit)),
+            ..self.clone()
+        }
+    }
+
+    /// The same task, for what it is nested in when all attempts have failed.
+    pub(crate) fn after_all(&self) -> Self {
+        Self {
+            deadline: OnceLock::from(self.end),
+            ..self.clone()
         }
     }
 
@@ -56,11 +98,75 @@ impl Task {
     /// What all tasks have in common that are nested, however deeply, in one that came from
     /// outside.
     pub fn trace_id(&self) -> TraceId {
+        let outermost = self.outermost();
+        outermost
+            .trace()
+            .map_or_else(|| TraceId::of(outermost.id), |trace| trace.trace_id)
+    }
+
+    /// What to hand to another program that this task calls: its trace, and this task as the step before.
+    pub fn traceparent(&self) -> TraceContext {
+        let step = NonZeroU64::new(scatter(self.id)).unwrap_or(NonZeroU64::MIN);
+        let sampled = self.outermost().trace().is_none_or(|trace| trace.sampled);
+        TraceContext::new(self.trace_id(), step, sampled)
+    }
+
+    fn outermost(&self) -> &Self {
         let mut outermost = self;
         while let Some(parent) = outermost.parent() {
             outermost = parent;
         }
-        TraceId::of(outermost.id)
+        outermost
+    }
+
+    fn trace(&self) -> Option<TraceContext> {
+        self.extras.as_ref().and_then(|extras| extras.trace)
+    }
+
+    /// What its caller asked for, for another task in its place.
+    pub(crate) fn options(&self) -> TaskOptions {
+        let options = TaskOptions::default();
+        let Some(extras) = &self.extras else {
+            return TaskOptions {
+                idempotent: self.idempotent,
+                ..options
+            };
+        };
+        TaskOptions {
+            idempotent: self.idempotent,
+            key: extras.key.clone(),
+            labels: extras.labels.clone(),
+            sender: extras.sender.clone(),
+            ..options
+        }
+    }
+
+    /// What it has in common with other tasks that are to come to the same agent.
+    pub fn key(&self) -> Option<&Bytes> {
+        self.extras.as_ref().and_then(|extras| extras.key.as_ref())
+    }
+
+    /// What its caller, and interceptors, noted about it.
+    pub fn labels(&self) -> &Labels {
+        static NONE: Labels = Labels::new();
+        self.extras.as_ref().map_or(&NONE, |extras| &extras.labels)
+    }
+
+    /// Whether its caller says that it may be done twice without harm.
+    pub fn idempotent(&self) -> bool {
+        self.idempotent
+    }
+
+    /// Who sent it, where the caller said so.
+    pub fn sender(&self) -> Option<&str> {
+        self.extras
+            .as_ref()
+            .and_then(|extras| extras.sender.as_deref())
+    }
+
+    /// Whether its caller takes a stream of items.
+    pub fn streams(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.streams)
     }
 
     /// How many tasks this one is nested in: 0 for one that came from outside.
@@ -73,14 +179,37 @@ impl Task {
         self.gate.name()
     }
 
-    /// When the router gives the task up; `None` where that is too far away to be told.
+    /// When the router gives this attempt up; `None` where that is too far away to be told. For a task whose caller takes a stream: when the router gives the whole of it
+    /// up, if ever.
     ///
     /// The first look at it fixes it, the route's timeout from then. Before a call has to wait, the
     /// router does not look, since most calls never do.
     pub fn deadline(&self) -> Option<Instant> {
-        *self
-            .deadline
-            .get_or_init(|| Instant::now().checked_add(self.limit))
+        if self.streams() {
+            return self.end;
+        }
+        self.attempt_end()
+    }
+
+    /// When this attempt, or the opening of a stream, is given up.
+    pub(crate) fn attempt_end(&self) -> Option<Instant> {
+        *self.deadline.get_or_init(|| {
+            let end = Instant::now().checked_add(self.limit);
+            match (end, self.end) {
+                (Some(attempt), Some(task)) => Some(attempt.min(task)),
+                (attempt, task) => attempt.or(task),
+            }
+        })
+    }
+
+    /// When the whole task is given up.
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.end
+    }
+
+    /// The stream of items that came with it, once.
+    pub(crate) fn take_items(&self) -> Option<PayloadStream> {
+        self.extras.as_ref().and_then(|extras| extras.take_items())
     }
 
     /// The task that this one is nested in.
@@ -105,12 +234,12 @@ impl Task {
             .any(|task| Arc::ptr_eq(&task.gate, &self.gate))
     }
 
-    /// How long the task may take in all.
+    /// How long this attempt may take in all.
     pub(crate) fn limit(&self) -> Duration {
         self.limit
     }
 
-    pub(crate) fn gate(&self) -> &Gate {
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
 
@@ -131,10 +260,13 @@ impl Clone for Task {
             id: self.id,
             begun: self.begun,
             hops: self.hops,
+            idempotent: self.idempotent,
             gate: self.gate.clone(),
             limit: self.limit,
-            deadline: OnceLock::from(self.deadline()),
+            deadline: OnceLock::from(self.attempt_end()),
+            end: self.end,
             parent: self.parent.clone(),
+            extras: self.extras.clone(),
         }
     }
 }

@@ -18,6 +18,11 @@ impl TraceId {
         Self(NonZeroU128::new(high << 64 | low).unwrap_or(NonZeroU128::MIN))
     }
 
+    /// One from outside; `None` for 0, which is none.
+    pub fn from_u128(id: u128) -> Option<Self> {
+        NonZeroU128::new(id).map(Self)
+    }
+
     /// The id as a number.
     pub fn as_u128(self) -> u128 {
         self.0.get()

@@ -11,53 +11,51 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::address::Found;
 use crate::errand::Errand;
-use crate::member::{Admission, Seat};
+use crate::gate::NoPlace;
+use crate::member::{Admission, Member};
 use crate::router::Shared;
-use crate::under_way::{self, UnderWay};
-use crate::{Payload, Task, TaskError, refusal};
+use crate::seat::Seat;
+use crate::setback::Setback;
+use crate::strategy::{Choice, Later, Pick, Wish, named_one_that_is_gone};
+use crate::under_way::{self, Output, UnderWay};
+use crate::{AgentId, Payload, Task, refusal};
 
-/// How an attempt failed.
-pub(crate) enum Setback {
-    /// Another attempt might do better.
-    Failed(TaskError),
-    /// There is no time for another: it is up, or the router stops.
-    Ended {
-        error: TaskError,
-        /// Whether an agent had the task by then.
-        reached: bool,
-    },
+/// What an attempt begins with.
+pub(crate) struct Attempt<'a> {
+    pub(crate) errand: &'a Errand,
+    pub(crate) task: &'a Task,
+    /// Who failed at the one before.
+    pub(crate) not: Option<AgentId>,
 }
 
 /// Waits for a free place, then for the agent. Which agent that is, is decided when the place is
 /// free: meanwhile others may have come.
 pub(crate) async fn for_place(
-    errand: &Errand,
+    attempt: Attempt<'_>,
     mut alarm: Pin<&mut impl Alarm>,
     data: Payload,
-) -> Result<Payload, Setback> {
-    let (task, lifecycle) = (&errand.task, &errand.shared.lifecycle);
-    let not_reached = |error| Setback::Ended {
-        error,
-        reached: false,
-    };
+    selected: Option<Later>,
+) -> Result<Output, Setback> {
+    let Attempt { errand, task, .. } = attempt;
+    let lifecycle = &errand.shared.lifecycle;
     let waiting = lifecycle.wait();
     if !lifecycle.admits(task.is_nested()) {
         let error = refusal::not_running().with_route(task.route());
-        return Err(not_reached(error));
+        return Err(Setback::stopped(error));
     }
     let seat = tokio::select! {
         biased;
-        seat = seat(errand) => seat.map_err(Setback::Failed)?,
-        end = &mut alarm => return Err(not_reached(match end {
-            End::TimedOut => refusal::no_place_in_time(task),
-            End::CutOff => refusal::cut_off(task.route()),
-        })),
+        seat = seat(&attempt, selected) => seat?,
+        end = &mut alarm => return Err(match end {
+            End::TimedOut => Setback::not_reached(refusal::no_place_in_time(task)),
+            End::CutOff => Setback::stopped(refusal::cut_off(task.route())),
+        }),
     };
     // The agent counts the task from here on.
     drop(waiting);
     // The place may have come free by the end of another task that was cut off.
     if !lifecycle.admits(true) {
-        return Err(not_reached(refusal::cut_off(task.route())));
+        return Err(Setback::stopped(refusal::cut_off(task.route())));
     }
 
     let mut first = Some((seat, data));
@@ -68,83 +66,139 @@ pub(crate) async fn for_place(
         Poll::Ready(under_way::begin(seat, task, data, cx))
     });
     match begun.await {
-        Ok(answer) => answer.map_err(Setback::Failed),
-        Err(under_way) => for_answer(task, alarm, under_way).await,
+        Ok(answer) => answer,
+        Err(under_way) => for_answer(attempt, alarm, under_way).await,
     }
 }
 
-async fn seat(errand: &Errand) -> Result<Seat, TaskError> {
-    let (task, registry) = (&errand.task, &errand.shared.registry);
-    let agent = errand.agent.as_deref();
+async fn seat(attempt: &Attempt<'_>, selected: Option<Later>) -> Result<Seat, Setback> {
+    let Attempt { errand, task, not } = *attempt;
+    let (registry, only) = (&errand.shared.registry, errand.only.as_ref());
+    let mut selected = match selected {
+        Some(later) => Selected::Asked(later.agent(task).await),
+        None => Selected::NotYet,
+    };
     loop {
-        let change = registry.next_change();
         let table = registry.table();
-        let gate = Found::again(&table, task.route(), agent)?
-            .route
-            .gate
-            .clone();
+        let found = Found::again(&table, task.route(), only).map_err(Setback::not_reached)?;
+        let (gate, most) = (found.route.gate.clone(), found.route.policy.max_queue);
         drop(table);
-        let place = if task.shares_place() {
+        let mut place = if task.shares_place() {
             None
         } else {
-            // Closed: the route went, and perhaps came again.
-            let Ok(place) = gate.enter().await else {
-                continue;
-            };
-            Some(place)
-        };
-        let table = registry.table();
-        let found = Found::again(&table, task.route(), agent)?;
-        if !Arc::ptr_eq(&found.route.gate, &gate) {
-            continue;
-        }
-        // Where the one whose turn it is has tasks wait, another may take this one.
-        let seat = Seat::take(place, found.choose_open(task));
-        match seat.admission(task) {
-            Admission::Begins => return Ok(seat),
-            // Of a table that has been replaced since.
-            Admission::Elsewhere => {}
-            Admission::Waits => {
-                drop((seat, table));
-                change.await;
+            match gate.enter(most).await {
+                Ok(place) => Some(place),
+                Err(NoPlace::Closed) => continue,
+                Err(NoPlace::QueueFull) => {
+                    gate.figures.count_rejected();
+                    return Err(Setback::not_reached(refusal::queue_full(
+                        task.route(),
+                        most,
+                    )));
+                }
             }
+        };
+        loop {
+            // Before the look at the agents: what changes after it is told.
+            let change = registry.next_change();
+            let (wanting, room) = gate.next_room();
+            let table = registry.table();
+            let found = Found::again(&table, task.route(), only).map_err(Setback::not_reached)?;
+            if !Arc::ptr_eq(&found.route.gate, &gate) {
+                break;
+            }
+            // Where the one whose turn it is has tasks wait, another may take this one.
+            let choice = match selected.take(&found, task) {
+                Some(member) => Choice::Agent(Pick::plainly(member)),
+                None => found.choose(task, Wish { not, open: true }),
+            };
+            let pick = match choice {
+                Choice::Agent(pick) => pick,
+                Choice::Full => {
+                    drop(table);
+                    tokio::select! {
+                        () = room => {}
+                        () = change => {}
+                    }
+                    continue;
+                }
+                Choice::Later(later) => {
+                    drop((table, wanting));
+                    selected = Selected::Asked(later.agent(task).await);
+                    continue;
+                }
+            };
+            let seat = Seat::take(place.take(), pick);
+            match seat.admission(task) {
+                Admission::Begins => return Ok(seat),
+                // Of a table that has been replaced since.
+                Admission::Elsewhere => {}
+                Admission::Waits => {
+                    drop((seat, table));
+                    tokio::select! {
+                        () = room => {}
+                        () = change => {}
+                    }
+                }
+            }
+            break;
         }
+    }
+}
+
+/// What came of asking a strategy that could not answer at once.
+enum Selected {
+    NotYet,
+    /// `None`: it failed, and round robin chooses.
+    Asked(Option<(AgentId, Arc<dyn crate::RoutingStrategy>)>),
+}
+
+impl Selected {
+    /// The agent that was named, if it is still there, or who takes its place; none where the strategy is to be asked.
+    fn take<'t>(&mut self, found: &Found<'t>, task: &Task) -> Option<&'t Arc<Member>> {
+        let Self::Asked(named) = std::mem::replace(self, Self::NotYet) else {
+            return None;
+        };
+        if let Some((agent, strategy)) = named {
+            if let Some(member) = found.member(agent) {
+                return Some(member);
+            }
+            named_one_that_is_gone(&strategy, agent, task);
+        }
+        Some(found.next_in_turn())
     }
 }
 
 /// Waits for an agent that has not answered at once. To be awaited within the poll that began the
 /// call: that was the agent's first poll, and a second would tell nothing new.
 pub(crate) async fn for_answer(
-    task: &Task,
+    attempt: Attempt<'_>,
     mut alarm: Pin<&mut impl Alarm>,
-    under_way: UnderWay,
-) -> Result<Payload, Setback> {
-    let mut under_way = under_way;
+    mut under_way: UnderWay,
+) -> Result<Output, Setback> {
+    let task = attempt.task;
     let mut polled_already = true;
     poll_fn(|cx| {
         if !std::mem::take(&mut polled_already)
-            && let Poll::Ready(answer) = Pin::new(&mut under_way).poll(cx)
+            && let Poll::Ready(answer) = under_way.poll(cx)
         {
-            return Poll::Ready(answer.map_err(Setback::Failed));
+            return Poll::Ready(answer.map(Output::One));
         }
         // Whoever cuts an agent's tasks off rings all alarms.
         if under_way.is_cut() {
-            return Poll::Ready(Err(Setback::Failed(under_way.replaced())));
+            return Poll::Ready(Err(under_way.replaced()));
         }
         alarm.as_mut().poll(cx).map(|end| {
-            Err(Setback::Ended {
-                error: match end {
-                    End::TimedOut => under_way.timed_out(task.limit()),
-                    End::CutOff => under_way.cut_off(),
-                },
-                reached: true,
+            Err(match end {
+                End::TimedOut => under_way.time_out(task.limit()),
+                End::CutOff => under_way.cut_off(),
             })
         })
     })
     .await
 }
 
-/// Rings once, for all attempts of a task together.
+/// Rings once.
 pub(crate) trait Alarm: Future<Output = End> + Send {}
 
 impl<F: Future<Output = End> + Send> Alarm for F {}
@@ -155,14 +209,13 @@ pub(crate) enum End {
     CutOff,
 }
 
-pub(crate) fn alarm(shared: &Shared, task: &Task, run: u64) -> Result<impl Alarm, TaskError> {
-    let timer = match task.deadline() {
-        Some(deadline) => {
-            Some(timer(&shared.timers, deadline).ok_or_else(|| refusal::no_timer(task.route()))?)
-        }
+/// Rings at that time, or when the run's tasks are cut off; `None` where there is no timer to be had.
+pub(crate) fn alarm(shared: &Shared, at: Option<Instant>, run: u64) -> Option<impl Alarm> {
+    let timer = match at {
+        Some(at) => Some(timer(&shared.timers, at)?),
         None => None,
     };
-    Ok(async move {
+    Some(async move {
         let time_is_up = async {
             match timer {
                 Some(timer) => timer.await,

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use agentsys_router::{
-    Candidate, Payload, RoutePolicy, RouteTask, Router, RouterConfig, RoutingStrategy, Strategy,
-    Task, TaskOptions, agent_fn_sync,
+    Candidate, Payload, RoutePolicy, RouteTask, Router, RouterConfig, RoutingStrategy, Selection,
+    Strategy, Task, TaskOptions, agent_fn_sync,
 };
 
 struct Counting;
@@ -107,8 +107,8 @@ impl RoutingStrategy for Last {
         "last"
     }
 
-    fn select_agent(&self, agents: &[Candidate<'_>], _: &Task) -> Option<usize> {
-        agents.len().checked_sub(1)
+    fn select_agent(&self, agents: &[Candidate<'_>], _: &Task) -> Selection {
+        agents.len().checked_sub(1).into()
     }
 }
 

@@ -3,8 +3,11 @@
 mod custom;
 mod faults;
 mod least_loaded;
+mod pick;
 mod round_robin;
+pub(crate) mod sticky;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::mem::discriminant;
 use std::str::FromStr;
@@ -14,55 +17,75 @@ use std::sync::atomic::AtomicUsize;
 use crate::Task;
 use crate::member::Member;
 
-pub use custom::{Candidate, RoutingStrategy};
+pub use custom::{Candidate, RoutingStrategy, Selection};
+pub(crate) use custom::{Later, named_one_that_is_gone};
+pub(crate) use pick::{Choice, Crew, Pick, Wish};
+pub(crate) use round_robin::Schedule;
 
 /// Which of a route's agents gets the next task.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// Each in turn.
+    /// Each in turn; one of twice the [weight](crate::AgentInfo::weight) gets two turns for another's one.
     #[default]
     RoundRobin,
-    /// The one with the fewest tasks under way; those that have equally few in turn.
+    /// The one with the fewest tasks under way for its weight; of those that have equally few, the one whose calls took less time of late.
     LeastLoaded,
-    /// An embedder's own.
+    /// The same one for tasks of the same [key](crate::TaskOptions::key), as long as it is there; few keys move when agents come and go. Tasks without a key: each in turn.
+    Sticky,
+    /// Another.
     Custom(Arc<dyn RoutingStrategy>),
 }
+
+/// The names of the built-in strategies in a configuration.
+const NAMES: [(&str, Strategy); 3] = [
+    ("round_robin", Strategy::RoundRobin),
+    ("least_loaded", Strategy::LeastLoaded),
+    ("sticky", Strategy::Sticky),
+];
 
 impl Strategy {
     /// Its name in a configuration; for a custom one, the name that it gives itself.
     pub fn as_str(&self) -> &str {
-        match self {
-            Self::RoundRobin => "round_robin",
-            Self::LeastLoaded => "least_loaded",
-            Self::Custom(custom) => custom.name(),
+        if let Self::Custom(custom) = self {
+            return custom.name();
         }
+        let known = NAMES.iter().find(|(_, strategy)| strategy == self);
+        known.map_or("", |(name, _)| name)
     }
 
     /// How often a custom strategy failed to name an agent, on all routes together, so that the
     /// next in turn was taken; 0 for others.
     pub fn fallbacks(&self) -> u64 {
         match self {
-            Self::RoundRobin | Self::LeastLoaded => 0,
             Self::Custom(custom) => faults::of(custom),
+            _ => 0,
         }
     }
 
+    /// Whether the task goes to one certain agent, and waits for that where it has no room.
+    fn insists(&self, task: &Task) -> bool {
+        matches!(self, Self::Sticky) && task.key().is_some()
+    }
+
     /// `members` is never empty: a route goes with its last agent, a name with its last bearer.
-    pub(crate) fn choose<'a>(
+    #[inline]
+    fn choose<'a, M: Borrow<Arc<Member>>>(
         &self,
-        members: &'a [Arc<Member>],
+        members: &'a [M],
         turn: &AtomicUsize,
+        schedule: Option<&Schedule>,
         task: &Task,
-    ) -> &'a Arc<Member> {
-        if let [only] = members {
-            return only;
-        }
-        match self {
-            Self::RoundRobin => round_robin::choose(members, turn),
+    ) -> Result<&'a M, Later> {
+        Ok(match self {
+            Self::RoundRobin => round_robin::choose(members, turn, schedule),
             Self::LeastLoaded => least_loaded::choose(members, turn),
-            Self::Custom(custom) => custom::choose(custom, members, turn, task),
-        }
+            Self::Sticky => match task.key() {
+                Some(key) => sticky::choose(members, key),
+                None => round_robin::choose(members, turn, schedule),
+            },
+            Self::Custom(custom) => return custom::choose(custom, members, turn, task),
+        })
     }
 }
 
@@ -86,7 +109,7 @@ impl fmt::Display for Strategy {
 
 /// A name in a configuration that is no strategy's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no strategy is named {name:?}: use \"round_robin\" or \"least_loaded\"")]
+#[error("no strategy is named {name:?}: use \"round_robin\", \"least_loaded\" or \"sticky\"")]
 pub struct UnknownStrategy {
     /// The name.
     pub name: String,
@@ -96,12 +119,11 @@ impl FromStr for Strategy {
     type Err = UnknownStrategy;
 
     fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
-        match name {
-            "round_robin" => Ok(Self::RoundRobin),
-            "least_loaded" => Ok(Self::LeastLoaded),
-            _ => Err(UnknownStrategy {
+        let known = NAMES.into_iter().find(|(known, _)| *known == name);
+        known
+            .map(|(_, strategy)| strategy)
+            .ok_or_else(|| UnknownStrategy {
                 name: name.to_owned(),
-            }),
-        }
+            })
     }
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agentsys_router::{Candidate, Payload, RoutePolicy, Router, RoutingStrategy, Strategy, Task};
+use agentsys_router::{
+    Candidate, Payload, RoutePolicy, Router, RoutingStrategy, Selection, Strategy, Task,
+};
 use tracing::span;
 
 use crate::{begun, named, router, silent, text};
@@ -20,8 +22,8 @@ where
         "chooses"
     }
 
-    fn select_agent(&self, agents: &[Candidate<'_>], task: &Task) -> Option<usize> {
-        (self.0)(agents, task)
+    fn select_agent(&self, agents: &[Candidate<'_>], task: &Task) -> Selection {
+        (self.0)(agents, task).into()
     }
 }
 

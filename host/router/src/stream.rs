@@ -1,0 +1,118 @@
+//! A task that is answered item by item, from the agent's end of it: the stream that an agent answers with, in its place on the route.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::panics::message_of;
+use crate::seat::Seat;
+use crate::setback::{How, Setback};
+use crate::under_way::drop_carefully;
+use crate::{Payload, PayloadStream, TaskError, refusal};
+
+/// The items that an agent answers with. Dropping it drops the agent's stream, then gives the place back.
+pub(crate) struct Items {
+    /// Empty once it has ended.
+    items: Option<PayloadStream>,
+    /// None once it was taken out.
+    seat: Option<Seat>,
+}
+
+impl Items {
+    pub(crate) fn new(seat: Seat, items: PayloadStream) -> Self {
+        Self {
+            items: Some(items),
+            seat: Some(seat),
+        }
+    }
+
+    /// Ends it before its first item.
+    pub(crate) fn close(mut self) -> Seat {
+        self.drop_items();
+        self.seat.take().expect("it is taken out here alone")
+    }
+
+    /// Ends it, since its caller takes no stream. It was only made for a task whose caller does: see [`RouteTask`](crate::RouteTask).
+    pub(crate) fn refuse(self) -> TaskError {
+        let seat = self.close();
+        refusal::no_stream_wanted(seat.route(), seat.agent_name())
+    }
+
+    /// The next item; none at the end. An error that the agent hands out need not be the end; a panic is.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Payload, TaskError>>> {
+        let (Some(items), Some(seat)) = (&mut self.items, &mut self.seat) else {
+            return Poll::Ready(None);
+        };
+        let item = match catch_unwind(AssertUnwindSafe(|| items.as_mut().poll_next(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Some(item))) => {
+                return Poll::Ready(Some(item.map_err(|error| seat.locate(error))));
+            }
+            Ok(Poll::Ready(None)) => {
+                seat.succeed();
+                None
+            }
+            Err(panic) => {
+                let message = message_of(&*panic);
+                let error = refusal::panicked(seat.route(), seat.agent_name(), message);
+                let setback = Setback::of(seat.member(), error, How::MidWay);
+                seat.fail(&setback);
+                Some(Err(setback.error))
+            }
+        };
+        self.drop_items();
+        Poll::Ready(item)
+    }
+
+    /// The next item does not come in time.
+    pub(crate) fn time_out(&mut self, limit: Duration) -> TaskError {
+        self.end(|seat| refusal::no_item_in_time(seat.route(), seat.agent_name(), limit))
+    }
+
+    /// The time of the whole task is up.
+    pub(crate) fn run_out(&mut self) -> TaskError {
+        self.end(|seat| refusal::stream_too_long(seat.route(), seat.agent_name()))
+    }
+
+    /// The router stops.
+    pub(crate) fn cut_off(&mut self) -> TaskError {
+        self.end(|seat| refusal::cut_off(seat.route()).with_agent(seat.agent_name().clone()))
+    }
+
+    /// The agent is given up, since another has taken its place.
+    pub(crate) fn replaced(&mut self) -> TaskError {
+        self.end(|seat| refusal::replaced(seat.route(), seat.agent_name()))
+    }
+
+    /// Whether its agent's tasks are given up.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.seat.as_ref().is_some_and(Seat::is_cut)
+    }
+
+    fn end(&mut self, error: impl FnOnce(&Seat) -> TaskError) -> TaskError {
+        let seat = self
+            .seat
+            .as_mut()
+            .expect("it is taken out in `close` alone");
+        let setback = Setback::of(seat.member(), error(seat), How::MidWay);
+        seat.fail(&setback);
+        self.drop_items();
+        setback.error
+    }
+
+    fn drop_items(&mut self) {
+        if let (Some(items), Some(seat)) = (self.items.take(), &self.seat) {
+            drop_carefully::<Pin<Box<_>>>(items, seat);
+        }
+    }
+}
+
+impl Drop for Items {
+    fn drop(&mut self) {
+        self.drop_items();
+    }
+}
