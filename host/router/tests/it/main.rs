@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use agentsys_router::{
-    Agent, ErrorKind, Payload, RoutePolicy, RouteTask, Router, RouterConfig, Task, TaskError,
-    agent_fn, agent_fn_sync,
+    Agent, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, RouteTask, Router, RouterConfig,
+    Task, TaskError, agent_fn, agent_fn_sync,
 };
 use tokio::sync::Semaphore;
 
@@ -48,6 +48,27 @@ fn named(name: &str) -> Arc<dyn Agent> {
         "Answers its name.",
         move |_: &Task, _| Ok(own.clone()),
     ))
+}
+
+/// An agent that says something else of itself.
+fn described(agent: Arc<dyn Agent>, change: impl FnOnce(AgentInfo) -> AgentInfo) -> Arc<dyn Agent> {
+    let info = change(agent.info().clone());
+    Arc::new(Described { info, agent })
+}
+
+struct Described {
+    info: AgentInfo,
+    agent: Arc<dyn Agent>,
+}
+
+impl Agent for Described {
+    fn info(&self) -> &AgentInfo {
+        &self.info
+    }
+
+    fn call(&self, task: &Task, data: Payload) -> Reply {
+        self.agent.call(task, data)
+    }
 }
 
 /// Never answers.
