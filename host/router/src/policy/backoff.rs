@@ -27,7 +27,7 @@ impl Default for Backoff {
 impl Backoff {
     /// Waits up to `first` before the first retry, and never longer than `longest`.
     #[must_use]
-    pub fn new(first: Duration, longest: Duration) -> Self {
+    pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest }
     }
 

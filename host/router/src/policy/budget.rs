@@ -32,7 +32,7 @@ impl Default for RetryBudget {
 impl RetryBudget {
     /// A share of the tasks, and so many a second besides.
     #[must_use]
-    pub fn new(ratio: f64, min_per_second: u32) -> Self {
+    pub const fn new(ratio: f64, min_per_second: u32) -> Self {
         Self {
             ratio,
             min_per_second,

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::member::Member;
 
-/// One choice in so many goes by the load alone: who was slow a while ago is not left alone for ever.
-const LOOK_AGAIN: usize = 32;
+/// One choice in so many goes by the load alone: who was slow a while ago is not left alone for ever. A prime, so that it is each agent's turn at times.
+const LOOK_AGAIN: usize = 31;
 
 #[inline]
 pub(super) fn choose<'a, M: Borrow<Arc<Member>>>(members: &'a [M], turn: &AtomicUsize) -> &'a M {

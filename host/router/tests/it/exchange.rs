@@ -31,7 +31,7 @@ async fn tasks_under_way_finish_with_the_agent_that_was_replaced_and_later_ones_
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_cut_off_goes_to_the_new_agent_where_its_policy_allows_another_try() {
-    let router = router(RoutePolicy::default().retry_count(1));
+    let router = router(RoutePolicy::default().idempotent(true));
     let (old, hold) = held("old");
     let old = router.register_agent("r", old).unwrap();
     let call = begun(&router, "r");
@@ -45,7 +45,7 @@ async fn a_task_that_is_cut_off_goes_to_the_new_agent_where_its_policy_allows_an
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_cut_off_and_may_not_be_tried_again_is_told_that_it_might_be() {
-    let router = router(RoutePolicy::default().retry_count(0));
+    let router = router(RoutePolicy::default());
     let old = router.register_agent("r", silent("old")).unwrap();
     let call = begun(&router, "r");
     let (_, leaving) = router.exchange(&[old], Vec::new()).unwrap();

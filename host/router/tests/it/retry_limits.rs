@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use agentsys_router::{ErrorKind, Payload, RoutePolicy, TaskError, TaskOptions, agent_fn};
+use agentsys_router::{
+    Backoff, ErrorKind, Payload, RetryBudget, RoutePolicy, TaskError, TaskOptions, agent_fn,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{Answer, begun, busy, busy_error, held, loads, router};
 
 const DRAIN: Duration = Duration::from_secs(5);
+const AT_ONCE: Backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
 
 #[tokio::test(start_paused = true)]
 async fn retries_end_with_the_tasks_time_and_the_last_real_error() {
     for millis in [1, 40, 200, 700] {
         let time = Duration::from_millis(millis);
-        let router = router(RoutePolicy::default().timeout(time).retry_count(u32::MAX));
+        let router = router(RoutePolicy::default().deadline(time).retry_count(u32::MAX));
         let (agent, calls) = busy("a");
         router.register_agent("r", agent).unwrap();
         let start = Instant::now();
@@ -40,7 +43,8 @@ async fn the_deadline_of_one_task_holds_for_its_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_gets_no_answer_in_time_ends_with_a_timeout() {
-    let router = router(RoutePolicy::default().timeout(Duration::from_secs(2)));
+    let policy = RoutePolicy::default().timeout(Duration::from_secs(2));
+    let router = router(policy.backoff(AT_ONCE));
     let calls = AtomicUsize::new(0);
     let agent = agent_fn("a", "", move |_| {
         let call = calls.fetch_add(1, Ordering::SeqCst);
@@ -61,7 +65,7 @@ async fn a_retry_that_gets_no_answer_in_time_ends_with_a_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_gets_no_place_in_time_ends_with_the_error_before() {
-    let policy = RoutePolicy::default().timeout(Duration::from_secs(2));
+    let policy = RoutePolicy::default().deadline(Duration::from_secs(2));
     let router = router(policy.max_concurrent(1));
     let (agent, _) = busy("busy");
     let id = router.register_agent("r", agent).unwrap();
@@ -169,7 +173,8 @@ async fn a_caller_that_goes_away_takes_the_retry_along() {
 async fn every_call_of_an_agent_is_a_first_attempt_or_a_counted_retry() {
     const TASKS: usize = 1000;
     let policy = RoutePolicy::default().timeout(Duration::from_secs(600));
-    let router = router(policy.max_concurrent(7));
+    let plenty = RetryBudget::new(10.0, 1000);
+    let router = router(policy.max_concurrent(7).retry_budget(plenty));
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let agent = agent_fn("a", "", move |data: Payload| {

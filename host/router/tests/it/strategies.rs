@@ -16,7 +16,7 @@ fn with_strategy(strategy: Strategy) -> Router {
     )
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn quiet_agents_get_tasks_in_turn_under_every_strategy() {
     for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded] {
         let router = with_strategy(strategy);
@@ -117,6 +117,6 @@ fn a_strategy_is_known_by_its_name() {
     let error = "fastest".parse::<Strategy>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no strategy is named \"fastest\": use \"round_robin\" or \"least_loaded\""
+        "no strategy is named \"fastest\": use \"round_robin\", \"least_loaded\" or \"sticky\""
     );
 }
