@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use agentsys_router::{
-    Candidate, Fallback, Payload, RoutePolicy, RouteTask, Router, RouterConfig, RoutingStrategy, Selection,
-    Strategy, Task, TaskOptions, agent_fn_sync,
+    Candidate, Fallback, Payload, RoutePolicy, RouteTask, Router, RouterConfig, RoutingStrategy,
+    Selection, Strategy, Task, TaskOptions, agent_fn_sync,
 };
 
 struct Counting;

@@ -87,6 +87,16 @@ impl Agents {
         self.agents.len()
     }
 
+    /// Ten for full speed.
+    pub(super) fn weight(&self, agent: usize) -> u32 {
+        (10.0 / self.agents[agent].model.slowness) as u32
+    }
+
+    /// Of each task.
+    pub(super) fn keys(&self) -> Vec<u32> {
+        self.tasks.iter().map(|task| task.key).collect()
+    }
+
     /// What an agent does with a task.
     pub(super) async fn serve(&self, agent: usize, task: usize) -> Result<(), Refused> {
         let (agent, task) = (&self.agents[agent], &self.tasks[task]);

@@ -28,18 +28,22 @@ use tower::Measure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     Ours(Strategy, Policies),
-    /// `tower`'s p2c, with the same timeout, limits and retries where ours has them.
-    Tower(Measure, Policies),
+    /// `tower`'s p2c, with the same timeout, limits and retries.
+    Tower(Measure),
 }
 
-/// The columns.
-pub(crate) const CONTENDERS: [Contender; 6] = [
-    Contender::Ours(Strategy::RoundRobin, Policies::TimeoutOnly),
-    Contender::Ours(Strategy::LeastLoaded, Policies::TimeoutOnly),
-    Contender::Ours(Strategy::RoundRobin, Policies::All),
-    Contender::Ours(Strategy::LeastLoaded, Policies::All),
-    Contender::Tower(Measure::PendingRequests, Policies::All),
-    Contender::Tower(Measure::PeakEwma, Policies::All),
+/// The lines of the table: strategies, what each policy adds to one of them, and `tower`.
+pub(crate) const CONTENDERS: [Contender; 10] = [
+    Contender::Ours(Strategy::RoundRobin, Policies::Timeout),
+    Contender::Ours(Strategy::LeastLoaded, Policies::Timeout),
+    Contender::Ours(Strategy::LeastLoaded, Policies::Limits),
+    Contender::Ours(Strategy::LeastLoaded, Policies::Retries),
+    Contender::Ours(Strategy::RoundRobin, Policies::ALL),
+    Contender::Ours(Strategy::Sticky, Policies::ALL),
+    Contender::Ours(Strategy::LeastLoaded, Policies::ALL),
+    Contender::Ours(Strategy::Weighted, Policies::ALL),
+    Contender::Tower(Measure::PendingRequests),
+    Contender::Tower(Measure::PeakEwma),
 ];
 
 /// What each contender is given alike.
@@ -65,13 +69,13 @@ type Sender = Box<dyn Fn(usize) -> Calling>;
 
 impl Contender {
     pub(crate) fn name(self) -> String {
-        let (name, policies) = match self {
-            Self::Ours(strategy, policies) => (strategy.name(), policies),
-            Self::Tower(measure, policies) => (measure.name(), policies),
-        };
-        match policies {
-            Policies::TimeoutOnly => format!("{name}, timeout alone"),
-            Policies::All => name.to_owned(),
+        match self {
+            Self::Ours(strategy, policies) => {
+                format!("{}: {}", strategy.name(), policies.name())
+            }
+            Self::Tower(measure) => {
+                format!("{}: {}", measure.name(), Policies::Retries.name())
+            }
         }
     }
 
@@ -86,7 +90,7 @@ impl Contender {
             let agents = Arc::new(Agents::new(scenario));
             let send: Sender = match self {
                 Self::Ours(strategy, policies) => ours::sender(&agents, strategy, policies),
-                Self::Tower(measure, policies) => tower::sender(&agents, measure, policies),
+                Self::Tower(measure) => tower::sender(&agents, measure),
             };
             send_all(scenario, &send).await
         })

@@ -20,7 +20,6 @@ use tower::timeout::Timeout;
 use tower::{BoxError, Service, ServiceExt};
 
 use super::agents::{Agents, Refused};
-use super::ours::Policies;
 use super::random::Random;
 use super::{Calling, Sender, shared};
 
@@ -44,42 +43,35 @@ impl Measure {
 const FIRST_LATENCY: Duration = Duration::from_millis(30);
 const FORGOTTEN_IN: Duration = Duration::from_secs(10);
 
-pub(super) fn sender(agents: &Arc<Agents>, measure: Measure, policies: Policies) -> Sender {
-    let limit = match policies {
-        Policies::TimeoutOnly => shared::MAX_QUEUE,
-        Policies::All => shared::PER_AGENT,
-    };
+pub(super) fn sender(agents: &Arc<Agents>, measure: Measure) -> Sender {
     let members = (0..agents.len()).map(|number| {
         let simulated = Simulated {
             agents: agents.clone(),
             number,
         };
-        ConcurrencyLimit::new(simulated, limit)
+        ConcurrencyLimit::new(simulated, shared::PER_AGENT)
     });
     match measure {
         Measure::PeakEwma => {
             let decay = FORGOTTEN_IN.as_nanos() as f64;
             let measured =
                 |member| PeakEwma::new(member, FIRST_LATENCY, decay, CompleteOnResponse::default());
-            balanced(members.map(measured).collect(), policies)
+            balanced(members.map(measured).collect())
         }
         Measure::PendingRequests => {
             let measured = |member| PendingRequests::new(member, CompleteOnResponse::default());
-            balanced(members.map(measured).collect(), policies)
+            balanced(members.map(measured).collect())
         }
     }
 }
 
-fn balanced<S>(members: Vec<S>, policies: Policies) -> Sender
+fn balanced<S>(members: Vec<S>) -> Sender
 where
     S: Service<usize, Response = (), Error = Refused> + Load + Send + 'static,
     S::Future: Send,
     S::Metric: std::fmt::Debug,
 {
-    let places = match policies {
-        Policies::TimeoutOnly => shared::MAX_QUEUE,
-        Policies::All => members.len() * shared::PER_AGENT,
-    };
+    let places = members.len() * shared::PER_AGENT;
     let balance = Balance::from_rng(ServiceList::new(members), Random::new(1));
     let limited = ConcurrencyLimit::new(balance, places);
     // Calls share a balancer through a buffer, which is their queue too: tasks that find it full are refused.
@@ -87,10 +79,7 @@ where
     let timed = Timeout::new(shared, shared::TIMEOUT);
     let (ratio, per_second) = shared::BUDGET;
     let retrying = Retrying {
-        left: match policies {
-            Policies::TimeoutOnly => 0,
-            Policies::All => shared::RETRIES,
-        },
+        left: shared::RETRIES,
         longest: shared::BACKOFF,
         budget: Arc::new(TpsBudget::new(Duration::from_secs(10), per_second, ratio)),
         random: Arc::new(Mutex::new(Random::new(2))),

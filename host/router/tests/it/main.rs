@@ -4,14 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admission;
+mod attempts;
 mod calls;
 mod custom_strategies;
+mod ejection;
 mod exchange;
 mod failures;
 mod fairness;
 mod lifecycle;
 mod nesting;
 mod outcomes;
+mod places;
 mod registration;
 mod retries;
 mod retry_limits;
