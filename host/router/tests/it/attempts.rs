@@ -139,6 +139,18 @@ async fn a_fallback_comes_when_the_last_attempt_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fallback_has_its_own_time() {
+    let router = router(policy());
+    let own = RoutePolicy::default().timeout(Duration::from_millis(800));
+    router.set_policy("other", own);
+    router.set_policy("r", policy().fallback(Fallback::Route("other".into())));
+    router.register_agent("r", silent("a")).unwrap();
+    router.register_agent("other", silent("b")).unwrap();
+    let (_, after) = failure(&router, TaskOptions::default()).await;
+    assert_eq!(after, 300 + 800);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_deadline_holds_for_the_fallback_and_the_error_names_both() {
     let route = policy().deadline(Duration::from_millis(500));
     let router = router(RoutePolicy::default());
