@@ -221,7 +221,10 @@ impl Errand {
     async fn fall_back(&self, defeat: &Defeat) -> Option<Answer> {
         let error = &defeat.setback.error;
         let fallback = self.policy.fallback.as_ref();
-        let fallback = fallback.filter(|_| Fallback::is_for(error) && !defeat.setback.is_stop())?;
+        // What was asked of one agent of many, no other can answer.
+        let is_for_one = matches!(self.only, Some(Only::Member(_)));
+        let is_due = Fallback::is_for(error) && !defeat.setback.is_stop() && !is_for_one;
+        let fallback = fallback.filter(|_| is_due)?;
         let figures = &self.task.gate().figures;
         let route = match fallback {
             Fallback::Answer(answer) => {

@@ -16,7 +16,7 @@
 //! let shout = agent_fn("shout", "Repeats a text in capitals.", async |data: Payload| {
 //!     Ok(String::from_utf8_lossy(data.bytes()).to_uppercase())
 //! });
-//! router.register_agent("shout", Arc::new(shout))?;
+//! router.register_agent("shout", Arc::new(shout)).await?;
 //! router.start();
 //!
 //! let answer = router.route_task("shout", "hello").await?;
@@ -36,6 +36,7 @@
 mod address;
 mod agent;
 mod agent_fn;
+mod broadcast;
 mod call;
 mod config;
 mod content_type;
@@ -64,6 +65,7 @@ mod router;
 mod router_error;
 mod seat;
 mod seed;
+mod service;
 mod setback;
 mod strategy;
 mod stream;
@@ -72,6 +74,7 @@ mod sync;
 mod table;
 mod task;
 mod task_id;
+mod task_stream;
 mod trace_context;
 mod trace_id;
 mod under_way;
@@ -79,6 +82,7 @@ mod waiting;
 
 pub use agent::{Agent, AgentFuture, AgentId, AgentInfo, PayloadStream, Reply, ReplyFuture};
 pub use agent_fn::{agent_fn, agent_fn_sync, agent_fn_with};
+pub use broadcast::{AgentAnswer, Broadcast};
 pub use call::RouteTask;
 pub use config::RouterConfig;
 pub use content_type::ContentType;
@@ -93,7 +97,9 @@ pub use policy::{Backoff, Ejection, Fallback, RetryBudget, RoutePolicy};
 pub use route::{MemberInfo, RouteInfo};
 pub use router::Router;
 pub use router_error::RouterError;
+pub use service::RouteService;
 pub use strategy::{Candidate, RoutingStrategy, Selection, Strategy, UnknownStrategy};
 pub use task::Task;
+pub use task_stream::TaskStream;
 pub use trace_context::{InvalidTraceContext, TraceContext};
 pub use trace_id::TraceId;

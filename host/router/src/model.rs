@@ -77,7 +77,7 @@ fn a_held_agent_rests_once_it_was_drained_and_takes_every_call_afterwards() {
         }
         assert!(!inner.was_disturbed() && !outer.was_disturbed());
         // It holds the router.
-        router.unregister_agent(ids[1]);
+        router.replace_agents(&[ids[1]], Vec::new()).unwrap();
     });
 }
 
@@ -109,7 +109,7 @@ fn a_held_agent_rests_once_it_was_drained_though_others_that_go_on_nest_tasks_fo
         assert!(!inner.was_disturbed() && !middle.was_disturbed());
         // They hold the router.
         for agent in [held[1], goes_on] {
-            router.unregister_agent(agent);
+            router.replace_agents(&[agent], Vec::new()).unwrap();
         }
     });
 }
@@ -141,7 +141,10 @@ fn router() -> Router {
 }
 
 fn register(router: &Router, route: &str, agent: &Arc<Probe>) -> AgentId {
-    router.register_agent(route, agent.clone()).unwrap()
+    let agent: Arc<dyn Agent> = agent.clone();
+    router
+        .register_agents(vec![(route.to_owned(), agent)])
+        .unwrap()[0]
 }
 
 fn call(router: &Router, route: &'static str) -> JoinHandle<Result<(), ErrorKind>> {

@@ -1,7 +1,9 @@
 //! What can be wrong with a registration.
 
+use crate::TaskError;
+
 /// Why the router refused a registration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouterError {
     /// The route's name cannot be typed, logged or told from another.
@@ -11,6 +13,22 @@ pub enum RouterError {
         name: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// An agent failed to initialize itself, and was not registered.
+    #[error("agent {agent:?} could not be initialized")]
+    Initialize {
+        /// Its name.
+        agent: String,
+        /// What it says.
+        source: TaskError,
+    },
+    /// An agent failed to clean up after it was taken away.
+    #[error("agent {agent:?} is gone, and failed to clean up")]
+    Cleanup {
+        /// Its name.
+        agent: String,
+        /// What it says.
+        source: TaskError,
     },
 }
 

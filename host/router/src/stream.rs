@@ -9,7 +9,7 @@ use crate::panics::message_of;
 use crate::seat::Seat;
 use crate::setback::{How, Setback};
 use crate::under_way::drop_carefully;
-use crate::{Payload, PayloadStream, TaskError, refusal};
+use crate::{Payload, PayloadStream, Task, TaskError, refusal};
 
 /// The items that an agent answers with. Dropping it drops the agent's stream, then gives the place back.
 pub(crate) struct Items {
@@ -17,13 +17,18 @@ pub(crate) struct Items {
     items: Option<PayloadStream>,
     /// None once it was taken out.
     seat: Option<Seat>,
+    pub(crate) task: Task,
+    /// Whether one of them was an error.
+    failed: bool,
 }
 
 impl Items {
-    pub(crate) fn new(seat: Seat, items: PayloadStream) -> Self {
+    pub(crate) fn new(seat: Seat, task: &Task, items: PayloadStream) -> Self {
         Self {
             items: Some(items),
             seat: Some(seat),
+            task: task.clone(),
+            failed: false,
         }
     }
 
@@ -49,19 +54,25 @@ impl Items {
         };
         let item = match catch_unwind(AssertUnwindSafe(|| items.as_mut().poll_next(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Some(item))) => {
-                return Poll::Ready(Some(item.map_err(|error| seat.locate(error))));
+            Ok(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(item))),
+            Ok(Poll::Ready(Some(Err(error)))) => {
+                let error = seat.locate(error);
+                // However many there are, the call has failed once.
+                if !std::mem::replace(&mut self.failed, true) {
+                    seat.fail(&Setback::of(seat.member(), error.clone(), How::Failed));
+                }
+                return Poll::Ready(Some(Err(error)));
             }
             Ok(Poll::Ready(None)) => {
-                seat.succeed();
+                if !self.failed {
+                    seat.succeed();
+                }
                 None
             }
             Err(panic) => {
                 let message = message_of(&*panic);
                 let error = refusal::panicked(seat.route(), seat.agent_name(), message);
-                let setback = Setback::of(seat.member(), error, How::MidWay);
-                seat.fail(&setback);
-                Some(Err(setback.error))
+                Some(Err(fail_mid_way(seat, self.failed, error)))
             }
         };
         self.drop_items();
@@ -88,9 +99,19 @@ impl Items {
         self.end(|seat| refusal::replaced(seat.route(), seat.agent_name()))
     }
 
+    /// Whether there is nothing more to come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.items.is_none()
+    }
+
     /// Whether its agent's tasks are given up.
     pub(crate) fn is_cut(&self) -> bool {
         self.seat.as_ref().is_some_and(Seat::is_cut)
+    }
+
+    /// It cannot be read any further.
+    pub(crate) fn give_up(&mut self, error: TaskError) -> TaskError {
+        self.end(|_| error)
     }
 
     fn end(&mut self, error: impl FnOnce(&Seat) -> TaskError) -> TaskError {
@@ -98,10 +119,9 @@ impl Items {
             .seat
             .as_mut()
             .expect("it is taken out in `close` alone");
-        let setback = Setback::of(seat.member(), error(seat), How::MidWay);
-        seat.fail(&setback);
+        let error = fail_mid_way(seat, self.failed, error(seat));
         self.drop_items();
-        setback.error
+        error
     }
 
     fn drop_items(&mut self) {
@@ -109,6 +129,14 @@ impl Items {
             drop_carefully::<Pin<Box<_>>>(items, seat);
         }
     }
+}
+
+fn fail_mid_way(seat: &mut Seat, failed: bool, error: TaskError) -> TaskError {
+    let setback = Setback::of(seat.member(), error, How::MidWay);
+    if !failed {
+        seat.fail(&setback);
+    }
+    setback.error
 }
 
 impl Drop for Items {

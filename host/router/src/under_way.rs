@@ -67,7 +67,7 @@ pub(crate) fn begin(
 #[cold]
 fn open(mut seat: Seat, task: &Task, items: crate::PayloadStream) -> Result<Output, Setback> {
     seat.goes_on();
-    let items = Items::new(seat, items);
+    let items = Items::new(seat, task, items);
     if task.streams() {
         return Ok(Output::Items(items));
     }

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use agentsys_router::{
-    Candidate, Fallback, Payload, RoutePolicy, RouteTask, Router, RouterConfig, RoutingStrategy,
-    Selection, Strategy, Task, TaskOptions, agent_fn_sync,
+    Agent, Candidate, Fallback, Payload, RoutePolicy, RouteTask, Router, RouterConfig,
+    RoutingStrategy, Selection, Strategy, Task, TaskOptions, agent_fn_sync,
 };
 
 struct Counting;
@@ -51,10 +51,16 @@ fn with_policy(policy: RoutePolicy) -> Router {
     let router = Router::new(RouterConfig::default().default_policy(policy));
     for name in ["a", "b", "c", "d"] {
         let echo = agent_fn_sync(name, "", |_: &Task, data: Payload| Ok(data));
-        router.register_agent("r", Arc::new(echo)).unwrap();
+        register(&router, "r", Arc::new(echo));
     }
     router.start();
     router
+}
+
+fn register(router: &Router, route: &str, agent: Arc<dyn Agent>) {
+    router
+        .register_agents(vec![(route.to_owned(), agent)])
+        .unwrap();
 }
 
 /// The allocations of many calls, those for their data left out.
@@ -171,7 +177,7 @@ fn nor_does_one_that_is_nested_in_another() {
         give.send(Arc::new(task.clone())).unwrap();
         Ok(data)
     });
-    router.register_agent("outer", Arc::new(keeping)).unwrap();
+    register(&router, "outer", Arc::new(keeping));
     let mut outer = router.route_task("outer", "");
     assert!(
         Pin::new(&mut outer)

@@ -17,7 +17,7 @@ fn places(count: usize) -> RoutePolicy {
 async fn a_route_has_ten_places_by_default() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let calls: Vec<RouteTask<'_>> = (0..15).map(|_| begun(&router, "r")).collect();
     assert_eq!(hold.begun(), 10);
     drop(calls);
@@ -29,8 +29,8 @@ async fn the_places_are_those_of_the_route_not_of_each_agent() {
     let router = router(places(2));
     let (one, _) = held("one");
     let (two, _) = held("two");
-    router.register_agent("r", one).unwrap();
-    router.register_agent("r", two).unwrap();
+    router.register_agent("r", one).await.unwrap();
+    router.register_agent("r", two).await.unwrap();
     let _calls: Vec<RouteTask<'_>> = (0..5).map(|_| begun(&router, "r")).collect();
     assert_eq!(loads(&router, "r"), [1, 1]);
 }
@@ -39,7 +39,7 @@ async fn the_places_are_those_of_the_route_not_of_each_agent() {
 async fn waiting_tasks_are_admitted_in_the_order_they_came() {
     let router = router(places(1));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let mut calls: Vec<RouteTask<'_>> = (0..4).map(|_| begun(&router, "r")).collect();
 
     for turn in 1..=4 {
@@ -60,7 +60,7 @@ async fn waiting_tasks_are_admitted_in_the_order_they_came() {
 async fn a_newcomer_does_not_overtake_a_waiting_task() {
     let router = router(places(1));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let first = begun(&router, "r");
     let mut second = begun(&router, "r");
     // The place is free, but handed to the second, which has not been polled yet.
@@ -76,7 +76,7 @@ async fn a_newcomer_does_not_overtake_a_waiting_task() {
 async fn a_waiting_task_that_is_dropped_leaves_its_place_in_the_queue_to_the_next() {
     let router = router(places(1));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let first = begun(&router, "r");
     let second = begun(&router, "r");
     let third = begun(&router, "r");
@@ -94,7 +94,7 @@ async fn a_waiting_task_that_is_dropped_leaves_its_place_in_the_queue_to_the_nex
 async fn dropping_a_call_drops_the_agents_future_and_frees_its_place() {
     let router = router(places(1));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
     assert_eq!(
         (hold.begun(), hold.dropped(), loads(&router, "r")),
@@ -110,7 +110,7 @@ async fn dropping_a_call_drops_the_agents_future_and_frees_its_place() {
 async fn fewer_places_take_none_away_and_more_let_waiting_tasks_in() {
     let router = router(places(3));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let mut calls: Vec<RouteTask<'_>> = (0..6).map(|_| begun(&router, "r")).collect();
     let poll_all =
         |calls: &mut Vec<RouteTask<'_>>| calls.retain_mut(|call| poll(call).is_pending());
@@ -138,7 +138,7 @@ async fn fewer_places_take_none_away_and_more_let_waiting_tasks_in() {
 #[tokio::test]
 async fn no_places_at_all_means_one() {
     let router = router(places(0));
-    router.register_agent("r", silent("a")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
     let _calls: Vec<RouteTask<'_>> = (0..3).map(|_| begun(&router, "r")).collect();
     assert_eq!(loads(&router, "r"), [1]);
 }
@@ -146,7 +146,7 @@ async fn no_places_at_all_means_one() {
 #[tokio::test]
 async fn a_waiting_task_goes_to_an_agent_that_came_meanwhile() {
     let router = router(places(1));
-    let old = router.register_agent("r", silent("old")).unwrap();
+    let old = router.register_agent("r", silent("old")).await.unwrap();
     let first = begun(&router, "r");
     let mut second = begun(&router, "r");
     router
@@ -162,11 +162,11 @@ async fn a_waiting_task_goes_to_an_agent_that_came_meanwhile() {
 #[tokio::test]
 async fn a_waiting_task_is_told_when_its_route_goes() {
     let router = router(places(1).retry_count(0));
-    let id = router.register_agent("r", silent("a")).unwrap();
+    let id = router.register_agent("r", silent("a")).await.unwrap();
     let _first = begun(&router, "r");
     let mut second = begun(&router, "r");
     let mut third = begun(&router, "r");
-    router.unregister_agent(id);
+    crate::taken_away(&router, id);
     let Poll::Ready(Err(error)) = poll(&mut second) else {
         panic!("the second call still waits");
     };
@@ -174,7 +174,7 @@ async fn a_waiting_task_is_told_when_its_route_goes() {
     assert!(error.is_retryable());
 
     // It came back before the third looked: that one goes on.
-    router.register_agent("r", named("back")).unwrap();
+    router.register_agent("r", named("back")).await.unwrap();
     assert!(matches!(poll(&mut third), Poll::Ready(Ok(_))));
 }
 
@@ -198,7 +198,7 @@ fn two_threads_never_exceed_the_places_and_all_tasks_end() {
                 Ok(data)
             }
         });
-        router.register_agent("r", Arc::new(agent)).unwrap();
+        router.register_agent("r", Arc::new(agent)).await.unwrap();
 
         let mut calls = tokio::task::JoinSet::new();
         for number in 0..TASKS {
@@ -221,7 +221,7 @@ fn two_threads_never_exceed_the_places_and_all_tasks_end() {
         assert_eq!(loads(&router, "r"), [0]);
         // All places are back: three tasks get in at once, and no fourth.
         let (agent, hold) = held("h");
-        router.register_agent("r", agent).unwrap();
+        router.register_agent("r", agent).await.unwrap();
         let held: Vec<RouteTask<'_>> = (0..8).map(|_| begun(&router, "r")).collect();
         assert_eq!(loads(&router, "r").iter().sum::<usize>(), 3);
         assert!(hold.begun() > 0);

@@ -15,8 +15,11 @@ use crate::{Answer, loads, named, router};
 async fn a_task_reaches_the_agent_of_its_route_with_its_data() {
     let router = router(RoutePolicy::default());
     let echo = agent_fn_sync("echo", "Repeats.", |_: &Task, data: Payload| Ok(data));
-    router.register_agent("echo", Arc::new(echo)).unwrap();
-    router.register_agent("other", named("other")).unwrap();
+    router.register_agent("echo", Arc::new(echo)).await.unwrap();
+    router
+        .register_agent("other", named("other"))
+        .await
+        .unwrap();
 
     let sent = Payload::csv("a,b\n1,2\n");
     let answer = router.route_task("echo", sent.clone()).await.unwrap();
@@ -37,7 +40,10 @@ async fn an_agent_sees_its_task() {
             task.id() > 0
         ))
     });
-    router.register_agent("where", Arc::new(agent)).unwrap();
+    router
+        .register_agent("where", Arc::new(agent))
+        .await
+        .unwrap();
 
     let answer = router.route_task("where", "").await.unwrap();
     assert_eq!(answer.to_str().unwrap(), r#"where ["where"] 0 true"#);
@@ -46,7 +52,10 @@ async fn an_agent_sees_its_task() {
 #[tokio::test]
 async fn a_mistyped_route_gets_a_suggestion() {
     let router = router(RoutePolicy::default());
-    router.register_agent("analyze_data", named("a")).unwrap();
+    router
+        .register_agent("analyze_data", named("a"))
+        .await
+        .unwrap();
 
     let error = router.route_task("analyse_data", "").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -67,8 +76,11 @@ async fn an_agents_error_is_told_with_agent_and_route() {
         "",
         move |_| async move { Err::<Payload, _>(failing()) },
     );
-    router.register_agent("sync", Arc::new(now)).unwrap();
-    router.register_agent("async", Arc::new(later)).unwrap();
+    router.register_agent("sync", Arc::new(now)).await.unwrap();
+    router
+        .register_agent("async", Arc::new(later))
+        .await
+        .unwrap();
 
     for (route, agent) in [("sync", "now"), ("async", "later")] {
         let error = router.route_task(route, "").await.unwrap_err();
@@ -87,6 +99,7 @@ async fn an_error_keeps_the_place_it_came_from() {
     });
     router
         .register_agent("outer", Arc::new(forwarding))
+        .await
         .unwrap();
 
     let error = router.route_task("outer", "").await.unwrap_err();
@@ -105,8 +118,14 @@ async fn a_panic_becomes_an_error_and_the_agent_serves_on() {
         assert!(data.to_str() == Ok("good"), "bad data");
         Ok(data)
     });
-    router.register_agent("call", Arc::new(in_call)).unwrap();
-    router.register_agent("poll", Arc::new(in_poll)).unwrap();
+    router
+        .register_agent("call", Arc::new(in_call))
+        .await
+        .unwrap();
+    router
+        .register_agent("poll", Arc::new(in_poll))
+        .await
+        .unwrap();
 
     for route in ["call", "poll"] {
         let error = router.route_task(route, "bad").await.unwrap_err();
@@ -133,7 +152,7 @@ async fn a_future_that_panics_when_dropped_harms_nobody() {
         let _grenade = PanicsWhenDropped;
         std::future::pending::<Answer>().await
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
 
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -156,7 +175,7 @@ async fn an_agent_is_polled_once_for_each_wake() {
         .await;
         Ok("done")
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
 
     let mut call = router.route_task("r", "");
     assert!(crate::poll(&mut call).is_pending());
@@ -179,12 +198,8 @@ impl Agent for Late {
 #[test]
 fn an_agent_that_answers_in_time_needs_no_runtime_and_one_that_waits_says_so() {
     let router = Router::new(RouterConfig::default());
-    router
-        .register_agent("late", Arc::new(Late(AgentInfo::new("late", ""))))
-        .unwrap();
-    router
-        .register_agent("silent", crate::silent("silent"))
-        .unwrap();
+    crate::registered(&router, "late", Arc::new(Late(AgentInfo::new("late", ""))));
+    crate::registered(&router, "silent", crate::silent("silent"));
     router.start();
 
     let std::task::Poll::Ready(answer) = crate::poll(&mut router.route_task("late", "x")) else {
@@ -209,9 +224,7 @@ fn a_runtime_of_the_routers_own_keeps_time_for_callers_without_one() {
         .default_policy(policy)
         .timers(runtime.handle().clone());
     let router = Router::new(config);
-    router
-        .register_agent("silent", crate::silent("silent"))
-        .unwrap();
+    crate::registered(&router, "silent", crate::silent("silent"));
     router.start();
 
     // A thread without a runtime waits, parked, for the timer's wake.

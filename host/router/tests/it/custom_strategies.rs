@@ -39,7 +39,7 @@ fn with_agents(strategy: &Strategy, count: usize) -> Router {
     let router = router(policy.max_concurrent(1000));
     for number in 0..count {
         let name = format!("a{number}");
-        router.register_agent("r", named(&name)).unwrap();
+        crate::registered(&router, "r", named(&name));
     }
     router
 }
@@ -68,8 +68,8 @@ async fn a_strategy_sees_agents_and_task() {
     });
     let policy = RoutePolicy::default().strategy(strategy);
     let router = router(policy);
-    router.register_agent("r", silent("a")).unwrap();
-    router.register_agent("r", named("b")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
+    router.register_agent("r", named("b")).await.unwrap();
     let _first = begun(&router, "r");
     let _second = begun(&router, "r");
     assert_eq!(*seen.lock().unwrap(), r#"[("a", 1), ("b", 0)] for "r""#);
@@ -122,8 +122,8 @@ async fn a_failing_strategy_is_complained_about_once_a_second_at_most() {
     let _counted = tracing::subscriber::set_default(Warnings(warnings.clone()));
     let strategy = custom(|_: &[Candidate<'_>], _| None);
     let router = with_agents(&strategy, 2);
-    router.register_agent("other", named("x")).unwrap();
-    router.register_agent("other", named("y")).unwrap();
+    router.register_agent("other", named("x")).await.unwrap();
+    router.register_agent("other", named("y")).await.unwrap();
 
     for second in 1..=3 {
         for _ in 0..50 {
@@ -165,7 +165,7 @@ async fn a_task_for_one_agent_by_name_does_not_ask_about_others() {
         Some(1)
     });
     let router = with_agents(&strategy, 3);
-    router.register_agent("r", named("a1")).unwrap();
+    router.register_agent("r", named("a1")).await.unwrap();
     let answer: Payload = router.send("a1", "").await.unwrap();
     assert_eq!(answer.to_str(), Ok("a1"));
     assert_eq!(*names.lock().unwrap(), ["a1", "a1"]);

@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(60);
 async fn tasks_under_way_finish_with_the_agent_that_was_replaced_and_later_ones_go_to_the_new() {
     let router = router(RoutePolicy::default());
     let (old, hold) = held("old");
-    let old = router.register_agent("r", old).unwrap();
+    let old = router.register_agent("r", old).await.unwrap();
     let call = begun(&router, "r");
     let (_, leaving) = router
         .exchange(&[old], vec![("r".to_owned(), named("new"))])
@@ -33,7 +33,7 @@ async fn tasks_under_way_finish_with_the_agent_that_was_replaced_and_later_ones_
 async fn a_task_that_is_cut_off_goes_to_the_new_agent_where_its_policy_allows_another_try() {
     let router = router(RoutePolicy::default().idempotent(true));
     let (old, hold) = held("old");
-    let old = router.register_agent("r", old).unwrap();
+    let old = router.register_agent("r", old).await.unwrap();
     let call = begun(&router, "r");
     let (_, leaving) = router
         .exchange(&[old], vec![("r".to_owned(), named("new"))])
@@ -46,7 +46,7 @@ async fn a_task_that_is_cut_off_goes_to_the_new_agent_where_its_policy_allows_an
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_cut_off_and_may_not_be_tried_again_is_told_that_it_might_be() {
     let router = router(RoutePolicy::default());
-    let old = router.register_agent("r", silent("old")).unwrap();
+    let old = router.register_agent("r", silent("old")).await.unwrap();
     let call = begun(&router, "r");
     let (_, leaving) = router.exchange(&[old], Vec::new()).unwrap();
     let (answer, left) = tokio::join!(call, leaving.cut_off());
@@ -66,7 +66,7 @@ async fn a_task_that_is_cut_off_and_may_not_be_tried_again_is_told_that_it_might
 #[tokio::test(start_paused = true)]
 async fn tasks_for_an_agent_that_is_held_wait_until_it_is_released() {
     let router = router(RoutePolicy::default());
-    let id = router.register_agent("r", named("only")).unwrap();
+    let id = router.register_agent("r", named("only")).await.unwrap();
     let hold = router.hold(&[id]);
     let mut call = begun(&router, "r");
     tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ async fn tasks_for_an_agent_that_is_held_wait_until_it_is_released() {
 #[tokio::test(start_paused = true)]
 async fn tasks_for_an_agent_that_is_held_go_to_the_one_that_takes_its_place() {
     let router = router(RoutePolicy::default());
-    let id = router.register_agent("r", named("old")).unwrap();
+    let id = router.register_agent("r", named("old")).await.unwrap();
     let hold = router.hold(&[id]);
     assert_eq!(hold.drained(LONG).await, 0);
     let call = begun(&router, "r");
@@ -92,8 +92,8 @@ async fn tasks_for_an_agent_that_is_held_go_to_the_one_that_takes_its_place() {
 #[tokio::test(start_paused = true)]
 async fn tasks_for_an_agent_that_is_held_go_to_another_of_its_route() {
     let router = router(RoutePolicy::default());
-    let id = router.register_agent("r", named("held")).unwrap();
-    router.register_agent("r", named("free")).unwrap();
+    let id = router.register_agent("r", named("held")).await.unwrap();
+    router.register_agent("r", named("free")).await.unwrap();
     let _hold = router.hold(&[id]);
     for _ in 0..4 {
         assert_eq!(text(&router, "r").await, "free");
@@ -119,8 +119,11 @@ fn nesting(router: &agentsys_router::Router) -> (Arc<dyn Agent>, Arc<tokio::sync
 async fn what_a_task_nests_that_was_begun_before_the_hold_goes_to_the_agent_that_is_held() {
     let router = router(RoutePolicy::default());
     let (outer, go) = nesting(&router);
-    let outer = router.register_agent("outer", outer).unwrap();
-    let inner = router.register_agent("inner", named("inner")).unwrap();
+    let outer = router.register_agent("outer", outer).await.unwrap();
+    let inner = router
+        .register_agent("inner", named("inner"))
+        .await
+        .unwrap();
     let call = begun(&router, "outer");
     let hold = router.hold(&[outer, inner]);
     let mut other = begun(&router, "inner");
@@ -135,8 +138,8 @@ async fn what_a_task_nests_that_was_begun_before_the_hold_goes_to_the_agent_that
 async fn once_it_is_drained_a_held_agent_begins_nested_tasks_no_more() {
     let router = router(RoutePolicy::default());
     let (outer, go) = nesting(&router);
-    router.register_agent("outer", outer).unwrap();
-    let inner = router.register_agent("inner", named("old")).unwrap();
+    router.register_agent("outer", outer).await.unwrap();
+    let inner = router.register_agent("inner", named("old")).await.unwrap();
     let call = begun(&router, "outer");
     let hold = router.hold(&[inner]);
     assert_eq!(hold.drained(LONG).await, 0);
@@ -155,7 +158,7 @@ async fn once_it_is_drained_a_held_agent_begins_nested_tasks_no_more() {
 async fn an_agent_whose_tasks_were_cut_off_in_a_hold_takes_tasks_again_after_it() {
     let router = router(RoutePolicy::default().retry_count(0));
     let (agent, waits) = held("only");
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
     let hold = router.hold(&[id]);
     let (answer, left) = tokio::join!(call, hold.cut_off());

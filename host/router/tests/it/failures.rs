@@ -67,7 +67,7 @@ fn observed(policy: RoutePolicy) -> (Router, Arc<Notes>) {
 async fn a_failed_task_is_told_once_after_its_last_attempt() {
     let (router, notes) = observed(RoutePolicy::default());
     let (agent, _) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     router.route_task("r", "12345").await.unwrap_err();
 
     let told = notes.only();
@@ -83,10 +83,11 @@ async fn failures_of_every_sort_are_told() {
     let panicking = agent_fn_sync("p", "", |_: &Task, _| -> Result<Payload, _> { panic!("!") });
     router
         .register_agent("panicking", Arc::new(panicking))
+        .await
         .unwrap();
-    router.register_agent("silent", silent("s")).unwrap();
+    router.register_agent("silent", silent("s")).await.unwrap();
     let (agent, _) = held("h");
-    router.register_agent("full", agent).unwrap();
+    router.register_agent("full", agent).await.unwrap();
     let _occupied = begun(&router, "full");
 
     for (route, kind) in [
@@ -104,8 +105,8 @@ async fn failures_of_every_sort_are_told() {
 #[tokio::test]
 async fn refusals_are_told_too() {
     let (router, notes) = observed(RoutePolicy::default());
-    router.register_agent("r", named("a")).unwrap();
-    router.register_agent("s", named("b")).unwrap();
+    router.register_agent("r", named("a")).await.unwrap();
+    router.register_agent("s", named("b")).await.unwrap();
 
     router.route_task("nowhere", "123").await.unwrap_err();
     let told = notes.only();
@@ -136,10 +137,10 @@ async fn refusals_are_told_too() {
 #[tokio::test(start_paused = true)]
 async fn answered_and_dropped_tasks_are_not_told() {
     let (router, notes) = observed(RoutePolicy::default().max_concurrent(1));
-    router.register_agent("r", named("a")).unwrap();
-    router.register_agent("silent", silent("s")).unwrap();
+    router.register_agent("r", named("a")).await.unwrap();
+    router.register_agent("silent", silent("s")).await.unwrap();
     let (agent, _) = busy("b");
-    router.register_agent("busy", agent).unwrap();
+    router.register_agent("busy", agent).await.unwrap();
 
     router.route_task("r", "").await.unwrap();
     let with_agent = begun(&router, "silent");
@@ -161,7 +162,10 @@ async fn a_nested_failure_is_told_for_each_task_in_one_trace() {
             inner.route_task_with("nowhere", data, within).await
         }
     });
-    router.register_agent("outer", Arc::new(outer)).unwrap();
+    router
+        .register_agent("outer", Arc::new(outer))
+        .await
+        .unwrap();
     router.route_task("outer", "").await.unwrap_err();
 
     let told = notes.take();
@@ -187,7 +191,7 @@ async fn an_observer_that_panics_harms_nobody() {
     let error = router.route_task("nowhere", "").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let (agent, _) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     router.set_policy("r", RoutePolicy::default().retry_count(0));
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!(error.message(), "busy");

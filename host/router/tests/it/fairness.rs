@@ -6,7 +6,9 @@ use std::sync::Arc;
 use agentsys_router::{AgentId, RoutePolicy, RouteTask, Router, Strategy as Routing, TaskOptions};
 use proptest::prelude::*;
 
-use crate::{Hold, begun, described, held, loads, named, poll, router, text};
+use crate::{
+    Hold, begun, described, held, loads, named, poll, registered, router, taken_away, text,
+};
 
 /// What happens at a route.
 #[derive(Debug, Clone)]
@@ -123,13 +125,13 @@ async fn turns(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
             Event::Joins(weight) => {
                 let name = format!("agent {number}");
                 let agent = described(named(&name), |info| info.weight(*weight));
-                agents.push((name.clone(), router.register_agent("r", agent).unwrap()));
+                agents.push((name.clone(), registered(router, "r", agent)));
                 shares.weights.insert(name, *weight);
                 shares.changed();
             }
             Event::Leaves(at) if !agents.is_empty() => {
                 let (name, id) = agents.remove(at % agents.len());
-                router.unregister_agent(id);
+                taken_away(router, id);
                 shares.weights.remove(&name);
                 shares.changed();
             }
@@ -149,16 +151,16 @@ async fn turns(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
 async fn queued(weights: &[u32], tasks: usize) -> Result<(), TestCaseError> {
     let router = router(policy(Routing::RoundRobin).max_concurrent(1));
     let (agent, hold) = held("before");
-    let before = router.register_agent("r", agent).unwrap();
+    let before = registered(&router, "r", agent);
     let mut occupied = begun(&router, "r");
     let mut shares = Shares::default();
     for (number, weight) in weights.iter().enumerate() {
         let name = format!("agent {number}");
         let agent = described(named(&name), |info| info.weight(*weight));
-        router.register_agent("r", agent).unwrap();
+        registered(&router, "r", agent);
         shares.weights.insert(name, *weight);
     }
-    router.unregister_agent(before);
+    taken_away(&router, before);
     let waiting: Vec<RouteTask<'_>> = (0..tasks).map(|_| begun(&router, "r")).collect();
     hold.release(1);
     prop_assert!(poll(&mut occupied).is_ready());
@@ -178,11 +180,11 @@ async fn least(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
             Event::Joins(weight) => {
                 let (agent, hold) = held("a");
                 let agent = described(agent, |info| info.weight(*weight));
-                agents.push((router.register_agent("r", agent).unwrap(), *weight, hold));
+                agents.push((registered(router, "r", agent), *weight, hold));
             }
             Event::Leaves(at) if !agents.is_empty() => {
                 let (id, ..) = agents.remove(at % agents.len());
-                router.unregister_agent(id);
+                taken_away(router, id);
             }
             Event::Tasks(tasks) if !agents.is_empty() => {
                 for _ in 0..*tasks {
@@ -238,13 +240,13 @@ async fn keys(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
         // Whose keys may move, and to whom.
         let (from, to) = match event {
             Event::Joins(weight) => {
-                let id = router.register_agent("r", agent(*weight)).unwrap();
+                let id = registered(router, "r", agent(*weight));
                 agents.push((number.to_string(), id, *weight));
                 (None, Some(number.to_string()))
             }
             Event::Leaves(at) if !agents.is_empty() => {
                 let (name, id, _) = agents.remove(at % agents.len());
-                router.unregister_agent(id);
+                taken_away(router, id);
                 (Some(name), None)
             }
             _ => continue,
@@ -267,7 +269,7 @@ async fn keys(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
 #[tokio::test]
 async fn a_replacement_of_the_same_name_keeps_all_keys() {
     let router = router(policy(Routing::Sticky));
-    let register = |name| router.register_agent("r", named(name)).unwrap();
+    let register = |name| registered(&router, "r", named(name));
     let [_, second, ..] = ["a", "b", "c", "d"].map(register);
     let before = owners(&router).await;
     router
@@ -282,7 +284,7 @@ async fn keys_are_shared_out_by_weight() {
     let router = router(policy(Routing::Sticky));
     for weight in 1..=3 {
         let agent = described(named(&weight.to_string()), |info| info.weight(weight));
-        router.register_agent("r", agent).unwrap();
+        registered(&router, "r", agent);
     }
     let mut gets = [0; 3];
     for key in 0..TASKS {

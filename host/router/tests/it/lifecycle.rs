@@ -21,7 +21,7 @@ async fn refusal(router: &Router) -> ErrorKind {
 #[tokio::test]
 async fn a_router_takes_tasks_between_start_and_stop_only() {
     let router = Router::new(RouterConfig::default());
-    router.register_agent("r", named("a")).unwrap();
+    router.register_agent("r", named("a")).await.unwrap();
     assert_eq!(refusal(&router).await, ErrorKind::NotRunning);
     router.start();
     router.start();
@@ -37,7 +37,7 @@ async fn a_router_takes_tasks_between_start_and_stop_only() {
 async fn a_stop_waits_for_tasks_under_way_and_refuses_new_ones() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
 
     let start = Instant::now();
@@ -56,7 +56,7 @@ async fn a_stop_waits_for_tasks_under_way_and_refuses_new_ones() {
 async fn a_stop_cuts_off_what_has_not_ended_by_then() {
     let router = router(RoutePolicy::default().max_concurrent(2));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     // Two with the agent, one waiting.
     let calls = (0..3).map(|_| {
         let router = router.clone();
@@ -82,7 +82,7 @@ async fn a_stop_cuts_off_what_has_not_ended_by_then() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_is_never_polled_again_does_not_hold_the_stop_up() {
     let router = router(RoutePolicy::default());
-    router.register_agent("r", silent("a")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
     let mut stuck = begun(&router, "r");
 
     let start = Instant::now();
@@ -104,8 +104,14 @@ async fn tasks_nested_in_one_under_way_are_admitted_while_draining() {
                 .await
         }
     });
-    router.register_agent("outer", Arc::new(outer)).unwrap();
-    router.register_agent("inner", named("inner")).unwrap();
+    router
+        .register_agent("outer", Arc::new(outer))
+        .await
+        .unwrap();
+    router
+        .register_agent("inner", named("inner"))
+        .await
+        .unwrap();
 
     let call = begun(&router, "outer");
     let (cut_off, answer) = tokio::join!(router.stop(DRAIN), call);
@@ -116,10 +122,13 @@ async fn tasks_nested_in_one_under_way_are_admitted_while_draining() {
 async fn a_stop_waits_for_agents_that_have_left_the_routes() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("a");
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
-    router.unregister_agent(id);
-    router.register_agent("other", named("other")).unwrap();
+    crate::taken_away(&router, id);
+    router
+        .register_agent("other", named("other"))
+        .await
+        .unwrap();
 
     let later = async {
         sleep(Duration::from_secs(1)).await;
@@ -132,8 +141,8 @@ async fn a_stop_waits_for_agents_that_have_left_the_routes() {
 #[tokio::test(start_paused = true)]
 async fn a_start_in_the_midst_of_a_stop_calls_it_off() {
     let router = router(RoutePolicy::default());
-    router.register_agent("r", silent("a")).unwrap();
-    router.register_agent("quick", named("q")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
+    router.register_agent("quick", named("q")).await.unwrap();
     let mut call = begun(&router, "r");
     let restart = async {
         sleep(Duration::from_secs(1)).await;
@@ -161,7 +170,7 @@ fn a_call_inside_its_agent_holds_the_stop_up_until_it_returns() {
         may_leave.lock().unwrap().recv().unwrap();
         Ok(data)
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    crate::registered(&router, "r", Arc::new(agent));
 
     let caller = router.clone();
     let call = runtime.spawn(async move { caller.route_task("r", "").await });

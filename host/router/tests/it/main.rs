@@ -5,12 +5,14 @@
 
 mod admission;
 mod attempts;
+mod broadcasts;
 mod calls;
 mod custom_strategies;
 mod ejection;
 mod exchange;
 mod failures;
 mod fairness;
+mod hooks;
 mod lifecycle;
 mod nesting;
 mod outcomes;
@@ -20,6 +22,7 @@ mod retries;
 mod retry_limits;
 mod sending;
 mod strategies;
+mod streams;
 mod timeouts;
 
 use std::future::pending;
@@ -29,8 +32,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use agentsys_router::{
-    Agent, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, RouteTask, Router, RouterConfig,
-    Task, TaskError, agent_fn, agent_fn_sync,
+    Agent, AgentId, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, RouteTask, Router,
+    RouterConfig, Task, TaskError, agent_fn, agent_fn_sync,
 };
 use tokio::sync::Semaphore;
 
@@ -41,6 +44,17 @@ fn router(policy: RoutePolicy) -> Router {
     let router = Router::new(RouterConfig::default().default_policy(policy));
     router.start();
     router
+}
+
+/// Puts an agent that needs no beginning on a route, where nothing can be awaited.
+fn registered(router: &Router, route: &str, agent: Arc<dyn Agent>) -> AgentId {
+    let ids = router.register_agents(vec![(route.to_owned(), agent)]);
+    ids.unwrap()[0]
+}
+
+/// Takes an agent away, and leaves it to its tasks.
+fn taken_away(router: &Router, id: AgentId) {
+    router.replace_agents(&[id], Vec::new()).unwrap();
 }
 
 /// Answers at once with its own name.

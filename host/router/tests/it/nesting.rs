@@ -30,9 +30,7 @@ fn forwarding(router: &Router, to: &'static str) -> Arc<dyn Agent> {
 fn router(config: RouterConfig, routes: &[(&str, &'static str)]) -> Router {
     let router = Router::new(config);
     for (from, to) in routes {
-        router
-            .register_agent(from, forwarding(&router, to))
-            .unwrap();
+        crate::registered(&router, from, forwarding(&router, to));
     }
     router.start();
     router
@@ -49,7 +47,7 @@ async fn a_nested_task_knows_its_way() {
             task.path()
         ))
     });
-    router.register_agent("c", Arc::new(last)).unwrap();
+    router.register_agent("c", Arc::new(last)).await.unwrap();
     assert_eq!(
         text(&router, "a").await,
         r#"2 hops, ["a", "b", "c"], in Some("b")"#
@@ -73,7 +71,7 @@ async fn agents_that_call_each_other_in_a_circle_get_an_error_that_shows_it() {
 async fn tasks_nested_too_deeply_show_their_way_even_without_a_circle() {
     let config = RouterConfig::default().max_hops(1);
     let router = router(config, &[("a", "b"), ("b", "c")]);
-    router.register_agent("c", named("c")).unwrap();
+    router.register_agent("c", named("c")).await.unwrap();
     let error = router.route_task("a", "").await.unwrap_err();
     assert_eq!(
         error.message(),
@@ -133,8 +131,14 @@ async fn a_nested_task_ends_with_its_parents_deadline() {
             Ok("")
         }
     });
-    router.register_agent("outer", Arc::new(outer)).unwrap();
-    router.register_agent("inner", silent("inner")).unwrap();
+    router
+        .register_agent("outer", Arc::new(outer))
+        .await
+        .unwrap();
+    router
+        .register_agent("inner", silent("inner"))
+        .await
+        .unwrap();
 
     let start = Instant::now();
     router.route_task("outer", "").await.unwrap();
@@ -147,7 +151,7 @@ async fn a_nested_task_ends_with_its_parents_deadline() {
 async fn dropping_a_task_drops_what_it_nests() {
     let router = router(RouterConfig::default(), &[("outer", "inner")]);
     let (agent, hold) = held("inner");
-    router.register_agent("inner", agent).unwrap();
+    router.register_agent("inner", agent).await.unwrap();
     let call = begun(&router, "outer");
     assert_eq!(hold.begun(), 1);
     drop(call);
@@ -163,7 +167,7 @@ async fn nested_tasks_share_a_trace_that_no_other_task_has() {
         assert_eq!(outermost.trace_id(), task.trace_id());
         Ok(task.trace_id().to_string())
     });
-    router.register_agent("c", Arc::new(last)).unwrap();
+    router.register_agent("c", Arc::new(last)).await.unwrap();
 
     let (first, second) = (text(&router, "a").await, text(&router, "a").await);
     assert_ne!(first, second);

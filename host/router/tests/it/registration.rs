@@ -14,14 +14,14 @@ use crate::{begun, held, loads, named, poll, router, silent, text};
 async fn a_route_comes_with_its_first_agent_and_goes_with_its_last() {
     let router = router(RoutePolicy::default());
     assert!(router.routes().is_empty());
-    let one = router.register_agent("r", named("one")).unwrap();
-    let two = router.register_agent("r", named("two")).unwrap();
+    let one = router.register_agent("r", named("one")).await.unwrap();
+    let two = router.register_agent("r", named("two")).await.unwrap();
     assert_ne!(one, two);
-    assert!(router.unregister_agent(one));
+    assert!(router.unregister_agent(one).await.unwrap());
     assert_eq!(text(&router, "r").await, "two");
-    assert!(router.unregister_agent(two));
+    assert!(router.unregister_agent(two).await.unwrap());
     assert!(router.routes().is_empty());
-    assert!(!router.unregister_agent(two));
+    assert!(!router.unregister_agent(two).await.unwrap());
     assert_eq!(
         router.route_task("r", "").await.unwrap_err().kind(),
         ErrorKind::NotFound
@@ -49,9 +49,10 @@ async fn a_listing_tells_routes_by_name_with_their_agents() {
         .input_schema("{}");
     let id = router
         .register_agent("b", Arc::new(Described(info.clone())))
+        .await
         .unwrap();
-    router.register_agent("b", silent("second")).unwrap();
-    router.register_agent("a", named("only")).unwrap();
+    router.register_agent("b", silent("second")).await.unwrap();
+    router.register_agent("a", named("only")).await.unwrap();
     let _first = begun_on_second(&router);
 
     let routes = router.routes();
@@ -140,7 +141,7 @@ async fn a_name_that_cannot_be_typed_is_refused_and_changes_nothing() {
         );
     }
     assert!(router.routes().is_empty());
-    let error = router.register_agent("a\nb", named("a")).unwrap_err();
+    let error = router.register_agent("a\nb", named("a")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "\"a\\nb\" is no name for a route: it contains a control character"
@@ -155,10 +156,10 @@ async fn a_policy_set_for_a_route_outlives_it() {
         RoutePolicy::default().timeout(Duration::from_millis(7)),
     );
     for _ in 0..2 {
-        let id = router.register_agent("r", silent("a")).unwrap();
+        let id = router.register_agent("r", silent("a")).await.unwrap();
         let error = router.route_task("r", "").await.unwrap_err();
         assert!(error.message().ends_with("timed out after 7ms"), "{error}");
-        router.unregister_agent(id);
+        crate::taken_away(&router, id);
     }
 }
 
@@ -172,9 +173,9 @@ fn watched(agent: Arc<dyn Agent>) -> (Arc<dyn Agent>, Weak<dyn Agent>) {
 async fn an_agent_lives_until_its_last_task_has_ended_and_no_longer() {
     let router = router(RoutePolicy::default());
     let (agent, life) = watched(silent("a"));
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
-    router.unregister_agent(id);
+    crate::taken_away(&router, id);
     assert!(life.upgrade().is_some());
     drop(call);
     assert!(life.upgrade().is_none());
@@ -183,12 +184,12 @@ async fn an_agent_lives_until_its_last_task_has_ended_and_no_longer() {
 #[tokio::test]
 async fn a_task_keeps_no_agent_alive_but_its_own() {
     let router = router(RoutePolicy::default());
-    router.register_agent("r", silent("busy")).unwrap();
+    router.register_agent("r", silent("busy")).await.unwrap();
     let _with_first = begun(&router, "r");
     let (agent, life) = watched(named("idle"));
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let (other, other_life) = watched(named("other"));
-    let other_id = router.register_agent("other", other).unwrap();
+    let other_id = router.register_agent("other", other).await.unwrap();
     // Begun on a table that has both.
     let mut calls = [router.route_task("r", ""), router.route_task("r", "")];
     let pending = calls
@@ -216,7 +217,7 @@ impl Agent for LeavesLast {
 
 impl Drop for LeavesLast {
     fn drop(&mut self) {
-        self.1.register_agent("left", named("left")).unwrap();
+        crate::registered(&self.1, "left", named("left"));
     }
 }
 
@@ -224,8 +225,8 @@ impl Drop for LeavesLast {
 fn an_agents_drop_may_use_the_router() {
     let router = router(RoutePolicy::default());
     let agent = LeavesLast(AgentInfo::new("a", ""), router.clone());
-    let id = router.register_agent("r", Arc::new(agent)).unwrap();
-    router.unregister_agent(id);
+    let id = crate::registered(&router, "r", Arc::new(agent));
+    router.replace_agents(&[id], Vec::new()).unwrap();
     assert_eq!(&*router.routes()[0].name, "left");
 }
 
@@ -236,7 +237,7 @@ async fn a_router_tells_which_routes_have_a_policy_of_their_own() {
         .default_policy(policy(1))
         .route("configured", policy(2));
     let router = Router::new(config);
-    router.register_agent("plain", named("a")).unwrap();
+    router.register_agent("plain", named("a")).await.unwrap();
     router.set_policy("set", policy(3));
 
     assert_eq!(router.default_policy(), policy(1));
@@ -248,9 +249,9 @@ async fn a_router_tells_which_routes_have_a_policy_of_their_own() {
 async fn retired_agents_get_no_new_tasks_and_those_that_they_have_are_waited_for() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("old");
-    let old = router.register_agent("r", agent).unwrap();
+    let old = router.register_agent("r", agent).await.unwrap();
     let mut under_way = begun(&router, "r");
-    router.register_agent("r", named("new")).unwrap();
+    router.register_agent("r", named("new")).await.unwrap();
 
     let agents = [old];
     let mut retiring = Box::pin(router.retire(&agents, Duration::from_secs(10)));
@@ -268,7 +269,7 @@ async fn retired_agents_get_no_new_tasks_and_those_that_they_have_are_waited_for
 async fn who_retires_agents_does_not_wait_for_longer_than_they_want_and_is_told_what_is_left() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("slow");
-    let slow = router.register_agent("r", agent).unwrap();
+    let slow = router.register_agent("r", agent).await.unwrap();
     let (_one, _two) = (begun(&router, "r"), begun(&router, "r"));
     let before = tokio::time::Instant::now();
     assert_eq!(router.retire(&[slow], Duration::from_secs(3)).await, 2);

@@ -36,7 +36,7 @@ fn retries(router: &Router) -> u64 {
 async fn a_task_is_tried_again_three_times_by_default() {
     let router = router(RoutePolicy::default());
     let (agent, calls) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
 
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!(calls.load(Ordering::SeqCst), 4);
@@ -53,7 +53,7 @@ async fn a_retry_brings_the_same_data_to_the_agent() {
     for size in [0, 5, 64, 65, 100_000] {
         let router = router(RoutePolicy::default());
         let (agent, calls) = recovering(2);
-        router.register_agent("r", agent).unwrap();
+        router.register_agent("r", agent).await.unwrap();
         let sent = Payload::csv(vec![b'x'; size]);
         assert_eq!(router.route_task("r", sent.clone()).await.unwrap(), sent);
         assert_eq!((calls.lock().unwrap().len(), retries(&router)), (3, 2));
@@ -76,7 +76,7 @@ async fn an_agent_that_fails_late_is_tried_again_too() {
             }
         }
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     assert_eq!(router.route_task("r", "x").await.unwrap().to_str(), Ok("x"));
     assert_eq!(calls.load(Ordering::SeqCst), 3);
 }
@@ -88,7 +88,7 @@ async fn the_wait_before_a_retry_is_random_within_a_bound_that_doubles() {
     for _ in 0..200 {
         let router = router(RoutePolicy::default().retry_count(BOUNDS.len() as u32));
         let (agent, calls) = recovering(BOUNDS.len());
-        router.register_agent("r", agent).unwrap();
+        router.register_agent("r", agent).await.unwrap();
         assert!(router.route_task("r", "").await.is_ok());
         let calls = calls.lock().unwrap();
         for (at, pair) in calls.windows(2).enumerate() {
@@ -112,7 +112,7 @@ async fn an_error_that_will_not_pass_is_not_tried_again() {
         counted.fetch_add(1, Ordering::SeqCst);
         Err::<Payload, _>(TaskError::new(ErrorKind::Failed, "no"))
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!((error.attempts(), calls.load(Ordering::SeqCst)), (1, 1));
     assert_eq!(retries(&router), 0);
@@ -122,7 +122,7 @@ async fn an_error_that_will_not_pass_is_not_tried_again() {
 async fn a_route_without_retries_tries_once() {
     let router = router(RoutePolicy::default().retry_count(0));
     let (agent, calls) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let Poll::Ready(Err(error)) = poll(&mut router.route_task("r", "")) else {
         panic!("not answered at once");
     };
@@ -133,8 +133,8 @@ async fn a_route_without_retries_tries_once() {
 async fn each_attempt_chooses_an_agent_anew() {
     let router = router(RoutePolicy::default());
     let (agent, calls) = busy("busy");
-    router.register_agent("r", agent).unwrap();
-    router.register_agent("r", named("free")).unwrap();
+    router.register_agent("r", agent).await.unwrap();
+    router.register_agent("r", named("free")).await.unwrap();
     for _ in 0..10 {
         assert_eq!(text(&router, "r").await, "free");
     }
@@ -145,7 +145,7 @@ async fn each_attempt_chooses_an_agent_anew() {
 async fn a_task_holds_no_place_between_its_attempts() {
     let router = router(RoutePolicy::default().max_concurrent(1));
     let (agent, _) = recovering(1);
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
     assert!(poll(&mut router.route_task("r", "")).is_ready());
     assert!(call.await.is_ok());
@@ -169,7 +169,7 @@ async fn a_task_in_another_of_its_route_shares_its_place_at_a_retry_too() {
             }
         }
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     assert_eq!(router.route_task("r", "x").await.unwrap().to_str(), Ok("x"));
     assert_eq!(calls.load(Ordering::SeqCst), 3);
 }
@@ -178,12 +178,12 @@ async fn a_task_in_another_of_its_route_shares_its_place_at_a_retry_too() {
 async fn a_task_whose_route_went_while_it_waited_finds_the_one_that_came_back() {
     let router = router(RoutePolicy::default().max_concurrent(1));
     let (agent, _hold) = held("old");
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let _first = begun(&router, "r");
     let mut second = begun(&router, "r");
-    router.unregister_agent(id);
+    crate::taken_away(&router, id);
     assert!(poll(&mut second).is_pending());
-    router.register_agent("r", named("new")).unwrap();
+    router.register_agent("r", named("new")).await.unwrap();
     assert_eq!(second.await.unwrap().to_str(), Ok("new"));
 }
 
@@ -202,8 +202,11 @@ async fn attempts_do_not_multiply_where_tasks_are_nested() {
         }
     });
     let (agent, inner_calls) = busy("inner");
-    router.register_agent("outer", Arc::new(outer)).unwrap();
-    router.register_agent("inner", agent).unwrap();
+    router
+        .register_agent("outer", Arc::new(outer))
+        .await
+        .unwrap();
+    router.register_agent("inner", agent).await.unwrap();
 
     let error = router.route_task("outer", "").await.unwrap_err();
     assert_eq!(inner_calls.load(Ordering::SeqCst), 4);
@@ -215,7 +218,7 @@ async fn attempts_do_not_multiply_where_tasks_are_nested() {
 fn without_a_runtime_to_keep_time_the_error_comes_at_once() {
     let router = router(RoutePolicy::default());
     let (agent, calls) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    crate::registered(&router, "r", agent);
     let Poll::Ready(Err(error)) = poll(&mut router.route_task("r", "")) else {
         panic!("not answered at once");
     };

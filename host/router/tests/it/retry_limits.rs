@@ -20,7 +20,7 @@ async fn retries_end_with_the_tasks_time_and_the_last_real_error() {
         let time = Duration::from_millis(millis);
         let router = router(RoutePolicy::default().deadline(time).retry_count(u32::MAX));
         let (agent, calls) = busy("a");
-        router.register_agent("r", agent).unwrap();
+        router.register_agent("r", agent).await.unwrap();
         let start = Instant::now();
         let error = router.route_task("r", "").await.unwrap_err();
         assert!(start.elapsed() <= time, "{:?}", start.elapsed());
@@ -33,7 +33,7 @@ async fn retries_end_with_the_tasks_time_and_the_last_real_error() {
 async fn the_deadline_of_one_task_holds_for_its_retries() {
     let router = router(RoutePolicy::default().retry_count(u32::MAX));
     let (agent, _) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let start = Instant::now();
     let options = TaskOptions::default().deadline(start + Duration::from_millis(300));
     let error = router.route_task_with("r", "", options).await.unwrap_err();
@@ -55,7 +55,7 @@ async fn a_retry_that_gets_no_answer_in_time_ends_with_a_timeout() {
             std::future::pending::<Answer>().await
         }
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let start = Instant::now();
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!(start.elapsed().as_millis(), 2000);
@@ -68,7 +68,7 @@ async fn a_retry_that_gets_no_place_in_time_ends_with_the_error_before() {
     let policy = RoutePolicy::default().deadline(Duration::from_secs(2));
     let router = router(policy.max_concurrent(1));
     let (agent, _) = busy("busy");
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
     let (agent, _hold) = held("held");
     router
@@ -86,7 +86,7 @@ async fn a_retry_that_gets_no_place_in_time_ends_with_the_error_before() {
 async fn a_stop_ends_the_wait_for_a_retry_at_once() {
     let router = router(RoutePolicy::default().retry_count(u32::MAX));
     let (agent, calls) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
 
     let start = Instant::now();
@@ -109,7 +109,7 @@ async fn what_fails_while_the_router_drains_is_not_tried_again() {
             Err::<Payload, _>(busy_error())
         }
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let call = begun(&router, "r");
     let start = Instant::now();
     let (answer, left) = tokio::join!(call, router.stop(DRAIN));
@@ -122,7 +122,7 @@ async fn what_fails_while_the_router_drains_is_not_tried_again() {
 async fn a_task_that_a_stop_cut_off_is_not_tried_again_by_the_next_run() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
     router.halt();
     router.start();
@@ -135,7 +135,7 @@ async fn a_task_that_a_stop_cut_off_is_not_tried_again_by_the_next_run() {
 async fn a_stop_called_off_leaves_the_retry_to_come() {
     let router = router(RoutePolicy::default());
     let (agent, _) = busy("a");
-    let id = router.register_agent("r", agent).unwrap();
+    let id = router.register_agent("r", agent).await.unwrap();
     let call = begun(&router, "r");
     let mut stop = Box::pin(router.stop(DRAIN));
     assert!(crate::poll(&mut stop).is_pending());
@@ -154,7 +154,7 @@ async fn not_running_is_never_tried_again() {
         let error = TaskError::new(ErrorKind::NotRunning, "another router is not running");
         Err::<Payload, _>(error.retryable(true))
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::NotRunning, 1));
 }
@@ -163,7 +163,7 @@ async fn not_running_is_never_tried_again() {
 async fn a_caller_that_goes_away_takes_the_retry_along() {
     let router = router(RoutePolicy::default());
     let (agent, calls) = busy("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     drop(begun(&router, "r"));
     assert_eq!(router.stop(DRAIN).await, 0);
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -190,7 +190,7 @@ async fn every_call_of_an_agent_is_a_first_attempt_or_a_counted_retry() {
             }
         }
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
 
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..TASKS {
@@ -233,7 +233,7 @@ async fn a_nested_tasks_error_keeps_its_own_count() {
             })
         }
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let error = router.route_task("r", "").await.unwrap_err();
     assert_eq!((error.route(), error.attempts()), (Some("inner"), 9));
 }

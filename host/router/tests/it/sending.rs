@@ -17,7 +17,7 @@ use crate::{busy, held, loads, named, poll, router, silent};
 fn with_agents(agents: &[(&str, &str)]) -> Router {
     let router = router(RoutePolicy::default());
     for (name, route) in agents {
-        router.register_agent(route, placed(name, route)).unwrap();
+        crate::registered(&router, route, placed(name, route));
     }
     router
 }
@@ -54,15 +54,15 @@ async fn a_task_reaches_the_agent_of_that_name_and_no_other_of_its_route() {
 async fn an_agent_that_gives_way_is_meant_only_where_no_other_has_its_name() {
     let router = router(RoutePolicy::default());
     let aside = || Aside(AgentInfo::new("a", "").gives_way());
-    let id = router.register_agent("x", placed("a", "x")).unwrap();
-    router.register_agent("y", Arc::new(aside())).unwrap();
+    let id = router.register_agent("x", placed("a", "x")).await.unwrap();
+    router.register_agent("y", Arc::new(aside())).await.unwrap();
     assert_eq!(sent(&router, "a").await, "a on x");
     let error = refused(&router, "a/z").await;
     assert_eq!(
         error.message(),
         r#"no agent is at "a/z": one of that name is at "a/x""#
     );
-    router.unregister_agent(id);
+    crate::taken_away(&router, id);
     assert_eq!(sent(&router, "a").await, "aside");
 }
 
@@ -97,7 +97,7 @@ async fn an_error_lists_a_few_routes_only() {
     let router = router(RoutePolicy::default());
     for number in 0..100 {
         let route = format!("r{number:02}");
-        router.register_agent(&route, named("a")).unwrap();
+        router.register_agent(&route, named("a")).await.unwrap();
     }
     assert_eq!(
         refused(&router, "a").await.message(),
@@ -138,11 +138,11 @@ async fn a_mistyped_agent_gets_a_suggestion() {
 async fn agents_of_one_name_on_a_route_share_its_tasks_by_its_strategy() {
     let router = router(RoutePolicy::default().strategy(Strategy::LeastLoaded));
     let (first, _hold) = held("twin");
-    router.register_agent("r", first).unwrap();
-    router.register_agent("r", named("other")).unwrap();
+    router.register_agent("r", first).await.unwrap();
+    router.register_agent("r", named("other")).await.unwrap();
     let mut occupied = router.send("twin", "");
     assert!(poll(&mut occupied).is_pending());
-    router.register_agent("r", named("twin")).unwrap();
+    router.register_agent("r", named("twin")).await.unwrap();
     for _ in 0..5 {
         assert!(matches!(
             poll(&mut router.send("twin", "")),
@@ -157,7 +157,7 @@ async fn turns_by_name_are_not_disturbed_by_tasks_for_the_whole_route() {
     let router = router(RoutePolicy::default());
     for number in 0..2 {
         let agent = agent_fn_sync("twin", "", move |_: &Task, _| Ok(number.to_string()));
-        router.register_agent("r", Arc::new(agent)).unwrap();
+        router.register_agent("r", Arc::new(agent)).await.unwrap();
     }
     let mut counts: HashMap<String, usize> = HashMap::new();
     for _ in 0..100 {
@@ -171,9 +171,9 @@ async fn turns_by_name_are_not_disturbed_by_tasks_for_the_whole_route() {
 async fn every_edit_is_seen() {
     let router = with_agents(&[("a", "r")]);
     assert_eq!(sent(&router, "a").await, "a on r");
-    let id = router.register_agent("r", placed("b", "r")).unwrap();
+    let id = router.register_agent("r", placed("b", "r")).await.unwrap();
     assert_eq!(sent(&router, "b").await, "b on r");
-    router.unregister_agent(id);
+    crate::taken_away(&router, id);
     assert_eq!(refused(&router, "b").await.kind(), ErrorKind::NotFound);
 }
 
@@ -181,8 +181,8 @@ async fn every_edit_is_seen() {
 async fn places_and_timeout_of_the_route_hold() {
     let policy = RoutePolicy::default().max_concurrent(1);
     let router = router(policy.timeout(Duration::from_secs(2)));
-    router.register_agent("r", silent("a")).unwrap();
-    router.register_agent("r", named("b")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
+    router.register_agent("r", named("b")).await.unwrap();
     let mut occupied = router.send("a", "");
     assert!(poll(&mut occupied).is_pending());
     let mut waiting = router.send("b", "");
@@ -206,8 +206,8 @@ async fn places_and_timeout_of_the_route_hold() {
 async fn a_task_that_waited_still_reaches_its_agent() {
     let router = router(RoutePolicy::default().max_concurrent(1));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
-    router.register_agent("r", named("b")).unwrap();
+    router.register_agent("r", agent).await.unwrap();
+    router.register_agent("r", named("b")).await.unwrap();
     let mut first = router.send("a", "");
     assert!(poll(&mut first).is_pending());
     let mut waiting: Vec<_> = (0..4).map(|_| router.send("b/r", "")).collect();
@@ -225,13 +225,13 @@ async fn a_task_that_waited_still_reaches_its_agent() {
 async fn a_waiting_task_is_told_when_its_agent_goes() {
     let router = router(RoutePolicy::default().max_concurrent(1).retry_count(0));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
-    let id = router.register_agent("r", named("b")).unwrap();
+    router.register_agent("r", agent).await.unwrap();
+    let id = router.register_agent("r", named("b")).await.unwrap();
     let mut first = router.send("a", "");
     assert!(poll(&mut first).is_pending());
     let mut second = router.send("b", "");
     assert!(poll(&mut second).is_pending());
-    router.unregister_agent(id);
+    crate::taken_away(&router, id);
     hold.release(1);
     assert!(poll(&mut first).is_ready());
 
@@ -251,8 +251,8 @@ async fn a_waiting_task_is_told_when_its_agent_goes() {
 async fn a_retry_goes_to_the_same_name() {
     let router = router(RoutePolicy::default());
     let (agent, calls) = busy("a");
-    router.register_agent("r", agent).unwrap();
-    router.register_agent("r", named("b")).unwrap();
+    router.register_agent("r", agent).await.unwrap();
+    router.register_agent("r", named("b")).await.unwrap();
     let error = refused(&router, "a").await;
     assert_eq!((error.attempts(), calls.load(Ordering::SeqCst)), (4, 4));
 }
@@ -268,6 +268,9 @@ async fn a_task_for_an_agent_can_be_nested() {
             inner.send_with("a", data, within).await
         }
     });
-    router.register_agent("outer", Arc::new(outer)).unwrap();
+    router
+        .register_agent("outer", Arc::new(outer))
+        .await
+        .unwrap();
     assert_eq!(sent(&router, "outer").await, "a on r");
 }

@@ -21,7 +21,7 @@ async fn quiet_agents_get_tasks_in_turn_under_every_strategy() {
     for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded] {
         let router = with_strategy(strategy);
         for name in NAMES {
-            router.register_agent("r", named(name)).unwrap();
+            router.register_agent("r", named(name)).await.unwrap();
         }
         let mut counts: HashMap<String, usize> = HashMap::new();
         for _ in 0..300 {
@@ -36,10 +36,10 @@ async fn round_robin_goes_on_in_turn_after_an_agent_left() {
     let router = with_strategy(Strategy::RoundRobin);
     let mut ids = Vec::new();
     for name in NAMES {
-        ids.push(router.register_agent("r", named(name)).unwrap());
+        ids.push(router.register_agent("r", named(name)).await.unwrap());
     }
     text(&router, "r").await;
-    router.unregister_agent(ids[1]);
+    router.unregister_agent(ids[1]).await.unwrap();
     let first = text(&router, "r").await;
     let second = text(&router, "r").await;
     assert_ne!(first, second);
@@ -51,7 +51,7 @@ async fn least_loaded_never_picks_a_busier_agent() {
     let router = with_strategy(Strategy::LeastLoaded);
     let holds = NAMES.map(|name| {
         let (agent, hold) = held(name);
-        router.register_agent("r", agent).unwrap();
+        crate::registered(&router, "r", agent);
         hold
     });
 
@@ -93,9 +93,9 @@ async fn least_loaded_leaves_a_busy_agent_alone_where_round_robin_does_not() {
     for (strategy, busy_gets) in [(Strategy::LeastLoaded, 0), (Strategy::RoundRobin, 50)] {
         let router = with_strategy(strategy);
         let (agent, busy) = held("busy");
-        router.register_agent("r", agent).unwrap();
+        router.register_agent("r", agent).await.unwrap();
         let _occupied = begun(&router, "r");
-        router.register_agent("r", named("free")).unwrap();
+        router.register_agent("r", named("free")).await.unwrap();
 
         let mut calls: Vec<RouteTask<'_>> = Vec::new();
         for _ in 0..100 {

@@ -28,7 +28,7 @@ async fn failure(router: &Router, route: &str, options: TaskOptions) -> (TaskErr
 #[tokio::test(start_paused = true)]
 async fn an_agent_has_thirty_seconds_by_default() {
     let router = router(RoutePolicy::default());
-    router.register_agent("r", silent("a")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
 
     let (error, after) = failure(&router, "r", TaskOptions::default()).await;
     assert_eq!((error.kind(), after), (ErrorKind::Timeout, 30_000));
@@ -44,7 +44,7 @@ async fn an_agent_has_thirty_seconds_by_default() {
 async fn a_timed_out_call_drops_the_agents_future() {
     let router = router(timeout(Duration::from_millis(1500)));
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
 
     let (_, after) = failure(&router, "r", TaskOptions::default()).await;
     assert_eq!(after, 1500);
@@ -62,7 +62,7 @@ async fn an_answer_in_the_last_millisecond_counts() {
             sleep(Duration::from_millis(takes)).await;
             Ok(data)
         });
-        router.register_agent(route, Arc::new(agent)).unwrap();
+        router.register_agent(route, Arc::new(agent)).await.unwrap();
     }
     assert!(router.route_task("in_time", "").await.is_ok());
     assert!(router.route_task("late", "").await.is_err());
@@ -76,7 +76,7 @@ async fn the_wait_for_a_place_is_part_of_the_timeout() {
             .retry_count(0),
     );
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
     let _occupied = begun(&router, "r");
 
     let (error, after) = failure(&router, "r", TaskOptions::default()).await;
@@ -92,7 +92,7 @@ async fn the_wait_for_a_place_is_part_of_the_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_task_that_waited_has_only_the_rest_of_its_time() {
     let router = router(timeout(Duration::from_secs(2)).max_concurrent(1));
-    router.register_agent("r", silent("a")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
     let occupied = begun(&router, "r");
 
     let waiting = failure(&router, "r", TaskOptions::default());
@@ -111,7 +111,7 @@ async fn a_task_that_waited_has_only_the_rest_of_its_time() {
 #[tokio::test(start_paused = true)]
 async fn the_earlier_of_deadline_and_timeout_holds() {
     let router = router(timeout(Duration::from_secs(2)));
-    router.register_agent("r", silent("a")).unwrap();
+    router.register_agent("r", silent("a")).await.unwrap();
     for (deadline, expected) in [(500, 500), (5000, 2000)] {
         let deadline = Instant::now() + Duration::from_millis(deadline);
         let options = TaskOptions::default().deadline(deadline);
@@ -124,7 +124,7 @@ async fn the_earlier_of_deadline_and_timeout_holds() {
 async fn a_task_whose_deadline_has_passed_is_not_begun() {
     let router = router(RoutePolicy::default());
     let (agent, hold) = held("a");
-    router.register_agent("r", agent).unwrap();
+    router.register_agent("r", agent).await.unwrap();
 
     let (error, after) = failure(
         &router,
@@ -144,7 +144,7 @@ async fn an_agent_can_read_the_deadline_that_will_be_kept() {
         assert_eq!(task.deadline(), Some(start + Duration::from_secs(2)));
         std::future::pending::<Result<Payload, TaskError>>().await
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let (error, after) = failure(&router, "r", TaskOptions::default()).await;
     assert_eq!((error.kind(), after), (ErrorKind::Timeout, 2000));
 }
@@ -156,6 +156,6 @@ async fn a_timeout_without_end_is_none() {
         sleep(Duration::from_secs(86_400)).await;
         Ok(format!("{:?}", task.deadline()))
     });
-    router.register_agent("r", Arc::new(agent)).unwrap();
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     assert_eq!(crate::text(&router, "r").await, "None");
 }

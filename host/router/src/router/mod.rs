@@ -1,4 +1,7 @@
-//! The router as its users hold it.
+//! The router as its users hold it: its start and its end here, its agents in `agents`, its tasks in `sending`.
+
+mod agents;
+mod sending;
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,16 +10,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::address::Address;
-use crate::call::RouteTask;
-use crate::leaving::{Hold, Leaving};
 use crate::lifecycle::Lifecycle;
 use crate::registry::Registry;
 use crate::waiting::timer;
-use crate::{
-    Agent, AgentId, Payload, RouteInfo, RouteMetrics, RoutePolicy, RouterConfig, RouterError,
-    TaskObserver, TaskOptions,
-};
+use crate::{RouteInfo, RouteMetrics, RoutePolicy, RouterConfig, TaskObserver};
 
 /// The chain of parents is dropped from end to end, on the stack.
 const MAX_HOPS: u32 = 1000;
@@ -65,7 +62,7 @@ impl Router {
     /// [`Cancelled`](crate::ErrorKind::Cancelled).
     ///
     /// Gives the number of tasks that were still under way when the time was up. An agent that is
-    /// inside [`Agent::call`] cannot be cut off; it is counted and left alone. The agents stay
+    /// inside [`Agent::call`](crate::Agent::call) cannot be cut off; it is counted and left alone. The agents stay
     /// registered.
     pub async fn stop(&self, drain: Duration) -> usize {
         let lifecycle = &self.shared.lifecycle;
@@ -85,6 +82,32 @@ impl Router {
         left
     }
 
+    /// Runs the router for as long as `work` goes on: starts it, and stops it after that as [`stop`](Self::stop) does, whether the work answered or its future was dropped: then at once.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use agentsys_router::{Payload, Router, RouterConfig, TaskError, agent_fn};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let router = Router::new(RouterConfig::default());
+    /// # let echo = agent_fn("echo", "Repeats it.", async |data: Payload| Ok(data));
+    /// # router.register_agent("echo", Arc::new(echo)).await?;
+    /// let answer = router
+    ///     .run(Duration::from_secs(10), async |router| router.route_task("echo", "hello").await)
+    ///     .await?;
+    /// assert_eq!(answer.to_str()?, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run<T>(&self, drain: Duration, work: impl AsyncFnOnce(&Self) -> T) -> T {
+        self.start();
+        let halt = HaltOnDrop(self);
+        let answer = work(self).await;
+        self.stop(drain).await;
+        std::mem::forget(halt);
+        answer
+    }
+
     /// Stops at once, without waiting for anything: for a host that goes without having been stopped. Tasks under way are cut off,
     /// as at the end of [`stop`](Self::stop).
     pub fn halt(&self) {
@@ -93,141 +116,10 @@ impl Router {
         }
     }
 
-    /// Puts an agent on a route. The first agent makes the route, under its policy, and describes
-    /// it; further ones share its tasks.
-    ///
-    /// # Errors
-    /// Where `route` is no name for a route.
-    pub fn register_agent(
-        &self,
-        route: &str,
-        agent: Arc<dyn Agent>,
-    ) -> Result<AgentId, RouterError> {
-        let ids = self.register_agents(vec![(route.to_owned(), agent)])?;
-        Ok(ids[0])
-    }
-
-    /// Puts agents on routes, as one change: no task sees a part of it. The ids are in the order of
-    /// the agents.
-    ///
-    /// # Errors
-    /// Where a route's name is none; then nothing is changed.
-    pub fn register_agents(
-        &self,
-        add: Vec<(String, Arc<dyn Agent>)>,
-    ) -> Result<Vec<AgentId>, RouterError> {
-        self.replace_agents(&[], add)
-    }
-
-    /// Takes an agent away; a route goes with its last one. Tasks that it has begun go on. False
-    /// where it was gone already.
-    pub fn unregister_agent(&self, id: AgentId) -> bool {
-        let replaced = self.shared.registry.replace(&[id], Vec::new());
-        replaced.is_ok_and(|(_, removed)| !removed.is_empty())
-    }
-
-    /// Takes agents away, and waits up to `drain` for the tasks that they have begun. Gives the number of
-    /// those that were still under way when the time was up; they go on.
-    pub async fn retire(&self, agents: &[AgentId], drain: Duration) -> usize {
-        // Without agents to add there is no name to be refused for.
-        match self.exchange(agents, Vec::new()) {
-            Ok((_, leaving)) => leaving.drained(drain).await,
-            Err(_) => 0,
-        }
-    }
-
-    /// Takes agents away and puts others in their place, as one change: no task is refused between.
-    /// Tasks that have begun go on with the old ones; tasks that wait for a place go to the new.
-    ///
-    /// # Errors
-    /// Where a route's name is none; then nothing is changed.
-    pub fn replace_agents(
-        &self,
-        remove: &[AgentId],
-        add: Vec<(String, Arc<dyn Agent>)>,
-    ) -> Result<Vec<AgentId>, RouterError> {
-        self.shared
-            .registry
-            .replace(remove, add)
-            .map(|(ids, _)| ids)
-    }
-
-    /// As [`replace_agents`](Self::replace_agents), for who wants to know when the tasks of those that were taken away have ended: they begin no others.
-    ///
-    /// # Errors
-    /// Where a route's name is none; then nothing is changed.
-    pub fn exchange(
-        &self,
-        remove: &[AgentId],
-        add: Vec<(String, Arc<dyn Agent>)>,
-    ) -> Result<(Vec<AgentId>, Leaving), RouterError> {
-        let (ids, members) = self.shared.registry.replace(remove, add)?;
-        Ok((ids, Leaving::new(self, members)))
-    }
-
-    /// Has tasks for these agents wait until the hold is dropped or the agents are replaced: but for those that are nested in a task which was begun
-    /// before, since that may be what the others wait for. Tasks under way go on. Their timeouts go on too.
-    #[must_use]
-    pub fn hold(&self, agents: &[AgentId]) -> Hold {
-        Hold::new(self, self.shared.registry.members(agents))
-    }
-
     /// Gives a route a policy, now and whenever it is made again; it need not exist yet. A lower
     /// `max_concurrent` takes no place away that is in use. Tasks keep the timeout they began with.
     pub fn set_policy(&self, route: &str, policy: RoutePolicy) {
         self.shared.registry.set_policy(route, policy);
-    }
-
-    /// Sends a task to one of a route's agents and waits for the answer. For a `'static` future,
-    /// move a clone of the router into an `async` block.
-    ///
-    /// # Errors
-    /// The agent's own; or [`NotRunning`](crate::ErrorKind::NotRunning),
-    /// [`NotFound`](crate::ErrorKind::NotFound), [`Timeout`](crate::ErrorKind::Timeout),
-    /// [`Cancelled`](crate::ErrorKind::Cancelled), [`Panicked`](crate::ErrorKind::Panicked),
-    /// [`LoopDetected`](crate::ErrorKind::LoopDetected) and
-    /// [`Unavailable`](crate::ErrorKind::Unavailable), if the route went while the task waited.
-    pub fn route_task<'a>(&'a self, route: &'a str, data: impl Into<Payload>) -> RouteTask<'a> {
-        self.route_task_with(route, data, TaskOptions::default())
-    }
-
-    /// As [`route_task`](Self::route_task), with a deadline or within another task.
-    ///
-    /// # Errors
-    /// As [`route_task`](Self::route_task).
-    pub fn route_task_with<'a>(
-        &'a self,
-        route: &'a str,
-        data: impl Into<Payload>,
-        options: TaskOptions,
-    ) -> RouteTask<'a> {
-        RouteTask::new(&self.shared, Address::Route(route), data.into(), options)
-    }
-
-    /// Sends a task to one agent by its name, or to one of several that have the name on the same
-    /// route, as the route's strategy chooses. Where agents on several routes have it,
-    /// `name/route` says which is meant. Timeout, places and retries are those of the route, which
-    /// the agent sees as called.
-    ///
-    /// # Errors
-    /// As [`route_task`](Self::route_task): [`NotFound`](crate::ErrorKind::NotFound) where there is
-    /// no such agent, and [`Unavailable`](crate::ErrorKind::Unavailable) if it went while the task
-    /// waited. [`InvalidInput`](crate::ErrorKind::InvalidInput) where several routes have one.
-    pub fn send<'a>(&'a self, agent: &'a str, data: impl Into<Payload>) -> RouteTask<'a> {
-        self.send_with(agent, data, TaskOptions::default())
-    }
-
-    /// As [`send`](Self::send), with a deadline or within another task.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_with<'a>(
-        &'a self,
-        agent: &'a str,
-        data: impl Into<Payload>,
-        options: TaskOptions,
-    ) -> RouteTask<'a> {
-        RouteTask::new(&self.shared, Address::Agent(agent), data.into(), options)
     }
 
     /// A route's policy; none where there is no such route.
@@ -305,5 +197,14 @@ impl fmt::Debug for Router {
         f.debug_struct("Router")
             .field("routes", &names)
             .finish_non_exhaustive()
+    }
+}
+
+/// Stops a router whose scope is left before its end.
+struct HaltOnDrop<'a>(&'a Router);
+
+impl Drop for HaltOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.halt();
     }
 }

@@ -1,0 +1,242 @@
+//! A task that is answered item by item, from its caller's end: what brings the items, and what ends them where the agent does not. The reader sets the pace: the agent's
+//! stream is polled when the next item is wanted, and dropped with this one.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::time::{Instant, Sleep};
+
+use crate::address::Address;
+use crate::call::{Answer, RouteTask};
+use crate::observer::{self, FailedTask};
+use crate::router::Shared;
+use crate::stream::Items;
+use crate::under_way::Output;
+use crate::waiting::timer;
+use crate::{ErrorKind, Payload, PayloadStream, TaskError, TaskOptions, refusal};
+
+/// The items of a task's answer, from [`Router::route_stream`](crate::Router::route_stream). Nothing happens before it is polled; dropping it cancels the task. It ends after the
+/// error that ended the task, if one did; an agent may also hand out errors and go on. An agent that answers once is a stream of one item.
+#[must_use = "a task is not begun before its stream is polled"]
+pub struct TaskStream {
+    shared: Arc<Shared>,
+    state: State,
+    input_bytes: usize,
+    /// Whether it has been counted as failed.
+    failed: bool,
+}
+
+enum State {
+    Opening(Pin<Box<dyn Future<Output = (u64, Answer)> + Send>>),
+    Open(Items, Watch),
+    Ended,
+}
+
+impl TaskStream {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        address: Address<'_>,
+        data: Payload,
+        options: TaskOptions,
+        items: Option<PayloadStream>,
+    ) -> Self {
+        let input_bytes = data.bytes().len();
+        let (of_opening, name) = (shared.clone(), address.as_str().to_owned());
+        let is_route = matches!(address, Address::Route(_));
+        let opening = async move {
+            let run = of_opening.lifecycle.run();
+            let address = if is_route {
+                Address::Route(&name)
+            } else {
+                Address::Agent(&name)
+            };
+            let task = RouteTask::new(&of_opening, address, data, options);
+            let mut task = task.streaming(items);
+            (run, poll_fn(|cx| task.poll_output(cx)).await)
+        };
+        Self {
+            shared: shared.clone(),
+            state: State::Opening(Box::pin(opening)),
+            input_bytes,
+            failed: false,
+        }
+    }
+
+    /// The next item; none after the last.
+    pub async fn next(&mut self) -> Option<Result<Payload, TaskError>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// Counts a task that failed after it was opened, and tells the observer.
+    #[cold]
+    fn fail(&mut self, error: &TaskError) {
+        let State::Open(items, _) = &self.state else {
+            return;
+        };
+        if std::mem::replace(&mut self.failed, true) {
+            return;
+        }
+        let task = &items.task;
+        task.gate().meter.failed(error.kind());
+        if let Some(observer) = &self.shared.observer {
+            let failed = FailedTask {
+                route: task.route(),
+                known_route: true,
+                task_id: task.id(),
+                trace_id: task.trace_id(),
+                hops: task.hops(),
+                input_bytes: self.input_bytes,
+                attempts: error.attempts(),
+                error,
+            };
+            observer::tell(observer, &failed);
+        }
+    }
+}
+
+impl Stream for TaskStream {
+    type Item = Result<Payload, TaskError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let State::Opening(opening) = &mut self.state {
+            let Poll::Ready((run, answer)) = opening.as_mut().poll(cx) else {
+                return Poll::Pending;
+            };
+            self.state = State::Ended;
+            match answer {
+                Ok(Output::One(answer)) => return Poll::Ready(Some(Ok(answer))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+                Ok(Output::Items(items)) => {
+                    let watch = Watch::new(&self.shared, &items, run);
+                    self.state = State::Open(items, watch);
+                }
+            }
+        }
+        let this = &mut *self;
+        let State::Open(items, watch) = &mut this.state else {
+            return Poll::Ready(None);
+        };
+        let next = watch.poll(items, &this.shared, cx);
+        if let Poll::Ready(Some(Err(error))) = &next {
+            this.fail(error);
+        }
+        if let State::Open(items, _) = &this.state
+            && items.is_over()
+        {
+            this.state = State::Ended;
+        }
+        next
+    }
+}
+
+impl Drop for TaskStream {
+    fn drop(&mut self) {
+        if let State::Open(items, _) = &self.state
+            && !self.failed
+        {
+            // Its reader went away.
+            items.task.gate().meter.failed(ErrorKind::Cancelled);
+        }
+    }
+}
+
+impl fmt::Debug for TaskStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Opening(_) => "opening",
+            State::Open(..) => "open",
+            State::Ended => "ended",
+        };
+        write!(f, "TaskStream({state})")
+    }
+}
+
+/// What ends the items where the agent does not: too long without one, the task's deadline, an agent that is replaced, a router that stops.
+struct Watch {
+    run: u64,
+    /// How long it may be without an item.
+    limit: Duration,
+    end: Option<Instant>,
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the reader waits, so that the timer is set.
+    waits: bool,
+}
+
+impl Watch {
+    fn new(shared: &Arc<Shared>, items: &Items, run: u64) -> Self {
+        let policy = items.task.gate().policy();
+        let lifecycle = shared.lifecycle.clone();
+        Self {
+            run,
+            limit: policy.item_timeout.unwrap_or(policy.timeout),
+            end: items.task.end(),
+            cut: Box::pin(async move { lifecycle.cut_since(run).await }),
+            timer: None,
+            waits: false,
+        }
+    }
+
+    fn poll(
+        &mut self,
+        items: &mut Items,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Payload, TaskError>>> {
+        // Looked at before each item too: an agent that always has one would go on for ever.
+        if items.is_cut() {
+            return Poll::Ready(Some(Err(items.replaced())));
+        }
+        if shared.lifecycle.run() != self.run {
+            return Poll::Ready(Some(Err(items.cut_off())));
+        }
+        if self.end.is_some_and(|end| end <= Instant::now()) {
+            return Poll::Ready(Some(Err(items.run_out())));
+        }
+        if let Poll::Ready(item) = items.poll_next(cx) {
+            self.waits = false;
+            return Poll::Ready(item);
+        }
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(items.cut_off())));
+        }
+        if !self.waits && !self.set_timer(shared) {
+            let error = refusal::no_timer(items.task.route());
+            return Poll::Ready(Some(Err(items.give_up(error))));
+        }
+        let Some(timer) = self.timer.as_mut().filter(|_| self.waits) else {
+            return Poll::Pending;
+        };
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let error = if self.end.is_some_and(|end| end <= Instant::now()) {
+            items.run_out()
+        } else {
+            items.time_out(self.limit)
+        };
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// From when the reader first waits for an item; false where there is no timer to be had.
+    fn set_timer(&mut self, shared: &Shared) -> bool {
+        let of_item = Instant::now().checked_add(self.limit);
+        let Some(at) = [of_item, self.end].into_iter().flatten().min() else {
+            return true;
+        };
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(at),
+            None => match timer(&shared.timers, at) {
+                Some(timer) => self.timer = Some(Box::pin(timer)),
+                None => return false,
+            },
+        }
+        self.waits = true;
+        true
+    }
+}
