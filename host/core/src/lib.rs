@@ -64,6 +64,7 @@ mod services;
 mod serving;
 mod slot;
 mod status;
+mod strategies;
 mod task;
 mod watch;
 mod watchdog;
