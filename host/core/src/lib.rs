@@ -88,7 +88,7 @@ pub use failures::FailedTask;
 pub use history::{GenerationRecord, Step};
 pub use host::{Host, Shutdown};
 pub use lifecycle::PluginState;
-pub use metrics::{CallMetrics, Metric, PluginMetrics};
+pub use metrics::{CallMetrics, HostMetrics, Metric, PluginMetrics};
 pub use options::PluginOptions;
 pub use panics::PanicStreak;
 pub use plugin::Plugin;
