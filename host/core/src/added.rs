@@ -201,8 +201,11 @@ impl AddedRoutes {
             meters: Arc::clone(&self.meters),
             serving: Weak::clone(serving),
         };
-        let added = self.router.register_agent(&route.name, Arc::new(agent));
-        added.map_err(|error| invalid(error.to_string()))
+        let added = vec![(route.name.clone(), Arc::new(agent) as _)];
+        let added = self.router.register_agents(added);
+        added
+            .map(|ids| ids[0])
+            .map_err(|error| invalid(error.to_string()))
     }
 
     fn unregister(&self, agents: Vec<AgentId>) {

@@ -47,7 +47,7 @@ impl Ours {
                 |_: &_, data: Payload| Ok(data),
             );
             host.router()
-                .register_agent("closures", Arc::new(closure))
+                .register_agents(vec![("closures".to_owned(), Arc::new(closure))])
                 .expect("a route");
         }
         let routes = host.router().routes();

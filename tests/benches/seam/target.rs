@@ -76,7 +76,7 @@ impl Target {
             |_: &_, data: Payload| Ok(data),
         );
         host.router()
-            .register_agent("closure", Arc::new(closure))
+            .register_agents(vec![("closure".to_owned(), Arc::new(closure))])
             .expect("a route");
         Self {
             library,

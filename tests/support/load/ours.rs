@@ -75,7 +75,7 @@ pub(super) fn sender(agents: &Arc<Agents>, strategy: Strategy, policies: Policie
             number,
         };
         router
-            .register_agent(ROUTE, Arc::new(agent))
+            .register_agents(vec![(ROUTE.to_owned(), Arc::new(agent))])
             .expect("a good name");
     }
     router.start();
