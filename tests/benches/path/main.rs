@@ -1,5 +1,5 @@
 //! The path of one call with all its policies, beside `tower`'s round a plain function, and what counting a call costs: `cargo bench -p agentsys-tests
-//! --bench path`. `-- 100` takes a hundred rounds.
+//! --bench path`. `-- 100` takes a hundred rounds; `-- only=closures` measures the rows alone whose name has that, as a profiler wants it.
 //!
 //! Each round measures every row once, one after the other, and the rows are compared round by round: what another program takes of the processor falls on
 //! all of them, so the ratios hold on a machine that is not quiet.
@@ -37,14 +37,19 @@ fn main() {
         true => 1,
         false => asked.unwrap_or(ROUNDS),
     };
+    let only = arguments
+        .iter()
+        .find_map(|argument| argument.strip_prefix("only="));
     let ours = Ours::start();
-    paths(&ours, rounds);
+    paths(&ours, rounds, only);
     ours.stop();
-    counted(rounds);
+    if only.is_none() {
+        counted(rounds);
+    }
 }
 
-fn paths(ours: &Ours, rounds: usize) {
-    let rows = vec![
+fn paths(ours: &Ours, rounds: usize, only: Option<&str>) {
+    let mut rows = vec![
         ours.row(
             "routed, plain handler in a plugin, 4 instances",
             "bench_echo",
@@ -64,6 +69,11 @@ fn paths(ours: &Ours, rounds: usize) {
         ),
         tower::alone("`tower` without a balancer, 1 plain function"),
     ];
+    if let Some(only) = only {
+        rows.retain(|row| row.name.contains(only));
+        Rounds::measure(rows, rounds).print(&[]);
+        return;
+    }
     let rounds = Rounds::measure(rows, rounds);
     println!(
         "\nOne call with a timeout, a limit of calls at a time, and the least loaded of {AGENTS}; {SIZE} B:\n"

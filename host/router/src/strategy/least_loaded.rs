@@ -12,7 +12,10 @@ const LOOK_AGAIN: usize = 31;
 
 #[inline]
 pub(super) fn choose<'a, M: Borrow<Arc<Member>>>(members: &'a [M], turn: &AtomicUsize) -> &'a M {
-    let turn = turn.fetch_add(1, Ordering::Relaxed);
+    // Turns that two threads take at the same time are one and the same: nobody counts on them here, and the locked addition is dear.
+    let now = turn.load(Ordering::Relaxed);
+    turn.store(now.wrapping_add(1), Ordering::Relaxed);
+    let turn = now;
     let by_pace = !turn.is_multiple_of(LOOK_AGAIN);
     let rank = |member: &M| {
         let member: &Arc<Member> = member.borrow();
