@@ -10,6 +10,7 @@ mod custom_strategies;
 mod exchange;
 mod failures;
 mod hooks;
+mod interceptors;
 mod lifecycle;
 mod nesting;
 mod registration;
