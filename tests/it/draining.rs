@@ -13,11 +13,10 @@ use crate::harness::{Place, Setup, TestHost, logged};
 const FILE: &str = "changing.so";
 
 /// A host that drains for a moment, with a call under way on the first build of `changing` until the file is there.
-async fn host(retries: u32) -> (Arc<TestHost>, Call, PathBuf) {
+async fn host(policy: RoutePolicy) -> (Arc<TestHost>, Call, PathBuf) {
     let place = Place::new();
     place.add_as("changing_1", FILE);
     let there = place.path().join("there");
-    let policy = RoutePolicy::default().retry_count(retries);
     let tune = |builder: HostBuilder| {
         let builder = builder.route_policy("changing_waits", policy);
         builder.drain_timeout(Duration::from_millis(20))
@@ -39,8 +38,9 @@ fn in_flight(host: &TestHost) -> usize {
 }
 
 #[tokio::test]
-async fn a_call_that_is_cut_off_is_tried_again_on_the_new_generation() {
-    let (host, call, there) = host(1).await;
+async fn a_call_that_is_cut_off_is_tried_again_on_the_new_generation_where_it_may_be_done_twice() {
+    let policy = RoutePolicy::default().retry_count(1).idempotent(true);
+    let (host, call, there) = host(policy).await;
     host.place.put("changing_2", FILE);
     host.reload("changing").await.unwrap();
     host.until("it is under way again", |host| in_flight(host) == 1)
@@ -52,7 +52,7 @@ async fn a_call_that_is_cut_off_is_tried_again_on_the_new_generation() {
 
 #[tokio::test]
 async fn a_call_that_is_cut_off_and_may_not_be_tried_again_fails_and_says_that_a_retry_may_help() {
-    let (host, call, _) = host(0).await;
+    let (host, call, _) = host(RoutePolicy::default()).await;
     host.place.put("changing_2", FILE);
     host.reload("changing").await.unwrap();
     let error = call.await.unwrap().unwrap_err();

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use agentsys_host::storage::StorageConfig;
 use agentsys_host::{
-    Candidate, Config, ErrorKind, Host, HostBuilder, Payload, PluginState, RoutingStrategy, Task,
-    TaskError, agent_fn,
+    Candidate, Config, ErrorKind, Host, HostBuilder, Payload, PluginState, RoutingStrategy,
+    Selection, Task, TaskError, agent_fn,
 };
 use tokio::runtime::Builder;
 use tracing::field::{Field, Visit};
@@ -169,8 +169,8 @@ impl RoutingStrategy for Last {
         "last"
     }
 
-    fn select_agent(&self, agents: &[Candidate<'_>], _: &Task) -> Option<usize> {
-        agents.len().checked_sub(1)
+    fn select_agent(&self, agents: &[Candidate<'_>], _: &Task) -> Selection {
+        agents.len().checked_sub(1).into()
     }
 }
 

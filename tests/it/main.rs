@@ -49,6 +49,7 @@ mod seam_copies;
 mod seams;
 mod sections;
 mod shelf;
+mod simulated_load;
 mod soak;
 mod stop_first;
 mod storage;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use agentsys_loader::{Data, Instance, Invoked};
-use agentsys_router::{Agent, AgentInfo, Payload, Reply, Task};
+use agentsys_router::{Agent, AgentInfo, ErrorKind, Payload, Reply, Task, TaskError};
 
 use crate::blocking::BlockingPool;
 use crate::convert;
@@ -52,6 +52,15 @@ impl Agent for PluginAgent {
     }
 }
 
+/// A future is of one answer.
+#[cold]
+fn stream_for_one_answer() -> TaskError {
+    TaskError::new(
+        ErrorKind::Internal,
+        "the handler answered a stream where one answer was awaited",
+    )
+}
+
 /// The router's reply from a plugin's.
 pub(crate) fn reply(invoked: Invoked, finish: Finish) -> Reply {
     match invoked {
@@ -86,6 +95,7 @@ impl PluginAgent {
                 return match this.call_on(pool, &slot, instance, &task, data) {
                     Reply::Ready(answer) => answer,
                     Reply::Pending(future) => future.await,
+                    Reply::Stream(_) => Err(stream_for_one_answer()),
                 };
             }
             let finish = this.finish(&slot, &instance, &task).later();
@@ -112,11 +122,11 @@ impl PluginAgent {
         let awaited = finish.awaited();
         let finish = |outcome| finish.finish(outcome);
         match pool.call(instance, self.handler, task, data, finish) {
-            Reply::Ready(answer) => Reply::Ready(answer),
             Reply::Pending(future) => Reply::pending(async move {
                 let _awaited = awaited;
                 future.await
             }),
+            reply => reply,
         }
     }
 

@@ -72,9 +72,10 @@ pub use agentsys_loader::{
     InspectError, Inspected, Linked, LinkedPlugin, catch_crashes, inspect, pass_by, probe_entry,
 };
 pub use agentsys_router::{
-    Agent, AgentId, AgentInfo, Candidate, ContentType, ErrorKind, Payload, Reply, RoutePolicy,
-    Router, RouterError, RoutingStrategy, Strategy, Task, TaskError, TaskOptions, agent_fn,
-    agent_fn_sync, agent_fn_with,
+    Agent, AgentFuture, AgentId, AgentInfo, AgentMetrics, Backoff, Candidate, ContentType,
+    Ejection, ErrorKind, Fallback, Labels, Payload, PayloadStream, Reply, ReplyFuture, RetryBudget,
+    RouteMetrics, RoutePolicy, Router, RouterError, RoutingStrategy, Selection, Strategy, Summary,
+    Task, TaskError, TaskOptions, TraceContext, agent_fn, agent_fn_sync, agent_fn_with,
 };
 pub use agentsys_storage as storage;
 pub use builder::HostBuilder;
@@ -86,7 +87,7 @@ pub use failures::FailedTask;
 pub use history::{GenerationRecord, Step};
 pub use host::{Host, Shutdown};
 pub use lifecycle::PluginState;
-pub use metrics::{CallMetrics, Metric, PluginMetrics, Summary};
+pub use metrics::{CallMetrics, Metric, PluginMetrics};
 pub use options::PluginOptions;
 pub use panics::PanicStreak;
 pub use plugin::Plugin;

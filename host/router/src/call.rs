@@ -72,7 +72,7 @@ impl<'a> RouteTask<'a> {
         let shared = self.shared;
         let nested = self.options.parent.is_some();
         if !shared.lifecycle.admits(nested) {
-            return self.refuse(refusal::not_running());
+            return self.refuse_while_stopped();
         }
         let table = shared.registry.table();
         let Some(found) = self.address.find(&table) else {
@@ -206,6 +206,17 @@ impl<'a> RouteTask<'a> {
         let errand = Errand::new(shared, task, None, kept, input_bytes, None);
         let setback = Setback::stopped(error);
         self.go_on(errand.pursue(First::Failed(setback)), cx)
+    }
+
+    /// Counts the task first, as those are that are refused later.
+    #[cold]
+    fn refuse_while_stopped(&self) -> Poll<Answer> {
+        let table = self.shared.registry.table();
+        if let Some(found) = self.address.find(&table) {
+            found.route.gate.count_task();
+        }
+        drop(table);
+        self.refuse(refusal::not_running())
     }
 
     /// The end of a task that never became one. What its observer is told, is looked for only here.

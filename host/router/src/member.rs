@@ -175,7 +175,8 @@ impl Member {
     #[inline]
     pub(crate) fn leave(&self) {
         let before = self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if before >= self.limit() {
+        // One that was too many makes no room by going.
+        if before == self.limit() {
             self.gate.has_room();
         }
         self.lifecycle.one_less();

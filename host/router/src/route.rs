@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use crate::gate::Gate;
 use crate::member::Member;
 use crate::metrics::RouteMetrics;
@@ -44,6 +46,19 @@ impl Route {
         self.limited = self.members.iter().any(|member| member.is_limited());
         self.schedule = Schedule::of(&self.members);
         self.gate.set_crew(self.members.len());
+        self.take_all_back();
+    }
+
+    /// Where the agents that were left out are all that is left, they are not left out any more.
+    fn take_all_back(&self) {
+        if self.members.iter().any(|member| !member.health.is_out()) {
+            return;
+        }
+        for member in &self.members {
+            if member.health.readmit(Instant::now()) {
+                self.gate.take_back();
+            }
+        }
     }
 
     pub(crate) fn info(&self) -> RouteInfo {

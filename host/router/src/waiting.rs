@@ -130,6 +130,12 @@ async fn seat(attempt: &Attempt<'_>, selected: Option<Later>) -> Result<Seat, Se
                     continue;
                 }
             };
+            // It takes no seat while its agent is held: giving that back would tell those who wait for room, itself among them.
+            if !pick.on_trial && pick.member.admission(task) == Admission::Waits {
+                drop((place, table));
+                change.await;
+                break;
+            }
             let seat = Seat::take(place.take(), pick);
             match seat.admission(task) {
                 Admission::Begins => return Ok(seat),

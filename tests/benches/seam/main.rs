@@ -3,6 +3,8 @@
 //! All in one run and on one plugin, since figures of two runs on a shared machine do not compare. The run ends with
 //! the table that `RESULTS.md` holds.
 
+#[path = "../../support/built.rs"]
+mod built;
 mod rows;
 #[path = "../../support/services.rs"]
 mod services;

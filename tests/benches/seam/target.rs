@@ -1,7 +1,6 @@
 //! The library under test, opened in three ways: as plain C, as a generation of the loader's, as a plugin of a host's.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 
 use agentsys_host::{Host, Payload, agent_fn_sync};
@@ -14,6 +13,7 @@ use libloading::Library;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::built::build;
 use crate::services::no_other_services;
 
 /// `bench_copy` of the fixture.
@@ -39,7 +39,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn open() -> Self {
-        let file = build();
+        let [file] = build(["bench_target"]);
         let dir = TempDir::new().expect("a temporary directory");
         // SAFETY: a library of our own, which runs nothing when it is opened.
         let library = unsafe { Library::new(&file) }.expect("the fixture opens");
@@ -117,32 +117,6 @@ fn generation(file: &Path, state: &Path) -> Generation {
         attribution: &agentsys_loader::Attribution::in_memory(),
     };
     Generation::open(source, Arc::new(NoServices), |_| ()).expect("a generation")
-}
-
-/// Builds the fixture as users build plugins, and names its file. `cargo bench` builds no examples.
-fn build() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--release",
-            "--package",
-            env!("CARGO_PKG_NAME"),
-            "--example",
-            "bench_target",
-        ])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "the fixture was not built");
-    let messages = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
-    let mut files = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "bench_target")
-        .filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from));
-    files.next_back().expect("cargo names the fixture's file")
 }
 
 /// The task of each bare call.

@@ -1,11 +1,10 @@
 //! Ten thousand replacements under full load, measured: `cargo bench -p agentsys-tests --bench soak`. `-- 500` runs five hundred; `-- --come-and-go` has the callers'
 //! threads end and others take their place all the time.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use tempfile::TempDir;
 
+#[path = "../../support/built.rs"]
+mod built;
 #[path = "../../support/soak.rs"]
 mod support;
 
@@ -19,7 +18,7 @@ fn main() {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let asked = arguments.iter().find_map(|argument| argument.parse().ok());
     let soak = Soak {
-        builds: build(),
+        builds: built::build(["changing_1", "changing_2"]),
         // `cargo bench -- --test` only looks whether it runs.
         replacements: if has("--test") {
             3
@@ -69,33 +68,4 @@ fn print(report: &Report) {
         .map(ToString::to_string)
         .collect();
     println!("over time, KiB: {}", shown.join(", "));
-}
-
-/// Builds the plugin's builds as users build plugins, and names their files. `cargo bench` builds no examples.
-fn build() -> [PathBuf; 2] {
-    let names = ["changing_1", "changing_2"];
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--release", "--package", env!("CARGO_PKG_NAME")]);
-    for name in names {
-        command.args(["--example", name]);
-    }
-    let output = command
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "the fixtures were not built");
-    let messages = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
-    let messages: Vec<serde_json::Value> = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    names.map(|name| {
-        let mut found = messages
-            .iter()
-            .filter(|message| message["target"]["name"] == name)
-            .filter_map(|message| message["filenames"][0].as_str());
-        PathBuf::from(found.next_back().expect("cargo names the fixture's file"))
-    })
 }

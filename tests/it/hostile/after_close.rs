@@ -22,7 +22,7 @@ async fn cut_off(culprit: &'static str, words: &str) -> TestHost {
     let error = call.await.unwrap().unwrap_err();
     assert_eq!(
         (error.kind(), error.is_retryable()),
-        (ErrorKind::Unavailable, true)
+        (ErrorKind::Cancelled, true)
     );
     host
 }

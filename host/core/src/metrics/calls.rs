@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use agentsys_router::ErrorKind;
+use agentsys_router::{ErrorKind, Sketch};
 
 use super::CallMetrics;
-use super::sketch::Sketch;
 
 /// The calls of one plugin.
 #[derive(Debug, Default)]

@@ -2,12 +2,12 @@
 
 mod calls;
 mod own;
-mod sketch;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use agentsys_router::Summary;
 use serde::Serialize;
 
 pub(crate) use calls::{CallMeter, Timer};
@@ -104,26 +104,4 @@ pub enum Metric {
     Gauge(f64),
     /// Many values.
     Histogram(Summary),
-}
-
-/// How values are spread. Quantiles are within 1 % of the value; they are none where there was no value.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Summary {
-    /// How many there were.
-    pub count: u64,
-    /// Their sum.
-    pub sum: f64,
-    /// The least.
-    pub min: Option<f64>,
-    /// Half of them are at most this.
-    pub p50: Option<f64>,
-    /// 90 % of them are at most this.
-    pub p90: Option<f64>,
-    /// 99 % of them are at most this.
-    pub p99: Option<f64>,
-    /// 99.9 % of them are at most this.
-    pub p999: Option<f64>,
-    /// The greatest.
-    pub max: Option<f64>,
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use agentsys_loader::{MetricKind, MetricUpdate};
+use agentsys_router::Sketch;
 
 use super::Metric;
-use super::sketch::Sketch;
 
 /// The metrics that one plugin registered. A metric's number is its place, counted from 1.
 #[derive(Debug, Default)]

@@ -111,7 +111,47 @@ impl Spent {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What happens after so many milliseconds: tasks come, and retries are asked for.
+    fn steps() -> impl Strategy<Value = Vec<(u64, u64, usize)>> {
+        prop::collection::vec((0..1_000_u64, 0..50_u64, 1..40_usize), 1..150)
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_has_more_retries_than_the_budget_and_what_it_has_is_given(
+            steps in steps(),
+            ratio in 0.0..1.0_f64,
+            min_per_second in 0..5_u32,
+        ) {
+            let (mut spent, budget) = (Spent::default(), RetryBudget::new(ratio, min_per_second));
+            let (mut now, mut tasks) = (Instant::now(), 0);
+            let (mut came, mut given) = (Vec::new(), Vec::new());
+            let reserve = u64::from(min_per_second) * SLOTS as u64;
+            for (gap, more, wanted) in steps {
+                now += Duration::from_millis(gap);
+                tasks += more;
+                came.push((now, more));
+                for _ in 0..wanted {
+                    let left = spent.spend(budget, tasks, now);
+                    let within = |span: Duration| given.iter().filter(|at| now - **at < span).count() as u64;
+                    if !left {
+                        prop_assert!(within(WINDOW) >= reserve, "{} given", within(WINDOW));
+                        break;
+                    }
+                    // Retries are forgotten, and tasks counted, by the second.
+                    let lately = came.iter().filter(|(at, _)| now - *at <= WINDOW + 2 * SLOT);
+                    let lately: u64 = lately.map(|(_, tasks)| tasks).sum();
+                    let most = reserve as f64 + ratio * (lately + 1) as f64;
+                    prop_assert!((within(WINDOW - SLOT) as f64) < most, "{} given, {most} due", within(WINDOW - SLOT));
+                    given.push(now);
+                }
+            }
+        }
+    }
 
     fn spend(spent: &mut Spent, budget: RetryBudget, tasks: u64, now: Instant) -> usize {
         std::iter::repeat_with(|| spent.spend(budget, tasks, now))

@@ -118,7 +118,14 @@ impl<'t> Crew<'t> {
             [only] => return Choice::of(only),
             _ => {}
         }
-        match strategy.choose(&some, self.turn, None, task) {
+        // Whose turn it is among all, is known; among some, it has to be worked out.
+        let chosen = if some.len() == self.members.len() {
+            strategy.choose(self.members, self.turn, self.schedule, task)
+        } else {
+            let chosen = strategy.choose(&some, self.turn, None, task);
+            chosen.map(|member| *member)
+        };
+        match chosen {
             Ok(member) => Choice::of(member),
             Err(later) => Choice::Later(later),
         }

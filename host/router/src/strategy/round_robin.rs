@@ -22,13 +22,13 @@ pub(super) fn choose<'a, M: Borrow<Arc<Member>>>(
 
 /// Without a schedule: one after the other where they weigh the same, and else each as often as it weighs.
 fn in_turn<M: Borrow<Arc<Member>>>(members: &[M], turn: usize) -> &M {
-    let weight = |member: &M| member.borrow().weight() as usize;
+    let weight = |member: &M| u64::from(member.borrow().weight());
     let first = weight(&members[0]);
     if members.iter().all(|member| weight(member) == first) {
         return &members[turn % members.len()];
     }
-    let all: usize = members.iter().map(weight).sum();
-    let mut left = turn % all;
+    let all: u64 = members.iter().map(weight).sum();
+    let mut left = spread(turn as u64 % all, all);
     for member in members {
         if left < weight(member) {
             return member;
@@ -36,6 +36,16 @@ fn in_turn<M: Borrow<Arc<Member>>>(members: &[M], turn: usize) -> &M {
         left -= weight(member);
     }
     &members[0]
+}
+
+/// Every number below `all` for one below `all`, and those of neighbours far apart: otherwise an agent would get all of its turns in a row.
+fn spread(at: u64, all: u64) -> u64 {
+    // In steps of the golden section, which leave no large gap however many were made; the nearest that comes by every number.
+    let section = (all as f64 * 0.618_033_988_75) as u64;
+    let step = (1..=section)
+        .rev()
+        .find(|step| greatest_common_divisor(all, *step) == 1);
+    at * step.unwrap_or(1) % all
 }
 
 /// Whose turn it is, where agents have different weights: each as often as it weighs, and spread as evenly as that goes.
@@ -107,6 +117,20 @@ mod tests {
         assert_eq!(of(&[2, 1]), [0, 1, 0]);
         assert_eq!(of(&[40, 20]), [0, 1, 0]);
         assert_eq!(of(&[5, 1, 1]), [0, 0, 0, 1, 2, 0, 0]);
+    }
+
+    #[test]
+    fn turns_without_a_schedule_are_spread_too_and_none_is_lost() {
+        for all in 1..300 {
+            let turns: Vec<u64> = (0..all).map(|turn| spread(turn, all)).collect();
+            let mut sorted = turns.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..all), "{all}: {turns:?}");
+            // Of one that has half of the turns, at most three in a row.
+            let of_half: Vec<bool> = turns.iter().map(|turn| turn * 2 < all).collect();
+            let longest = of_half.chunk_by(|a, b| a == b).map(<[bool]>::len).max();
+            assert!(longest <= Some(3), "{all}: {turns:?}");
+        }
     }
 
     #[test]

@@ -4,15 +4,20 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admission;
+mod attempts;
 mod broadcasts;
 mod calls;
 mod custom_strategies;
+mod ejection;
 mod exchange;
 mod failures;
+mod fairness;
 mod hooks;
 mod interceptors;
 mod lifecycle;
 mod nesting;
+mod outcomes;
+mod places;
 mod registration;
 mod retries;
 mod retry_limits;
@@ -28,8 +33,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use agentsys_router::{
-    Agent, AgentId, ErrorKind, Payload, RoutePolicy, RouteTask, Router, RouterConfig, Task,
-    TaskError, agent_fn, agent_fn_sync,
+    Agent, AgentId, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, RouteTask, Router,
+    RouterConfig, Task, TaskError, agent_fn, agent_fn_sync,
 };
 use tokio::sync::Semaphore;
 
@@ -61,6 +66,27 @@ fn named(name: &str) -> Arc<dyn Agent> {
         "Answers its name.",
         move |_: &Task, _| Ok(own.clone()),
     ))
+}
+
+/// An agent that says something else of itself.
+fn described(agent: Arc<dyn Agent>, change: impl FnOnce(AgentInfo) -> AgentInfo) -> Arc<dyn Agent> {
+    let info = change(agent.info().clone());
+    Arc::new(Described { info, agent })
+}
+
+struct Described {
+    info: AgentInfo,
+    agent: Arc<dyn Agent>,
+}
+
+impl Agent for Described {
+    fn info(&self) -> &AgentInfo {
+        &self.info
+    }
+
+    fn call(&self, task: &Task, data: Payload) -> Reply {
+        self.agent.call(task, data)
+    }
 }
 
 /// Never answers.
