@@ -81,7 +81,7 @@ async fn a_handler_that_holds_a_worker_is_named_and_counted_while_it_does() {
             .map(drop)
     });
     until("it is counted", || {
-        host.metrics().iter().any(|of| of.held_workers == 1)
+        host.metrics().plugins.iter().any(|of| of.held_workers == 1)
     })
     .await;
     assert!(!caller.is_finished());

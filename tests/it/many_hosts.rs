@@ -30,7 +30,7 @@ async fn two_hosts_with_one_linked_plugin_share_nothing_of_what_it_does() {
         "nothing was said"
     );
     tell(&first, "p", "count").await.unwrap();
-    let counted = |host: &Host| host.metrics()[0].metric("told").cloned();
+    let counted = |host: &Host| host.metrics().plugins[0].metric("told").cloned();
     assert_eq!(counted(&first), Some(Metric::Counter(1.0)));
     assert_eq!(counted(&second), None);
     tell(&second, "p", "panic").await.unwrap_err();

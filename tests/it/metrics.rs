@@ -11,7 +11,7 @@ use crate::harness::{Setup, TestHost, logged};
 impl TestHost {
     /// The figures of a plugin.
     fn figures(&self, plugin: &str) -> PluginMetrics {
-        let mut all = self.metrics().into_iter();
+        let mut all = self.metrics().plugins.into_iter();
         all.find(|metrics| metrics.plugin == plugin).unwrap()
     }
 

@@ -36,7 +36,7 @@ fn penguins() -> String {
 }
 
 fn figures(host: &TestHost, plugin: &str) -> PluginMetrics {
-    let mut all = host.metrics().into_iter();
+    let mut all = host.metrics().plugins.into_iter();
     all.find(|metrics| metrics.plugin == plugin).unwrap()
 }
 

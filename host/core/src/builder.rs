@@ -15,7 +15,7 @@ use crate::config::{Config, LONGEST, Loaded, Sources};
 use crate::error::HostError;
 use crate::following::ConfigFiles;
 use crate::options::PluginOptions;
-use crate::policies::Strategies;
+use crate::strategies::Strategies;
 
 /// Makes a [`Host`](crate::Host). Everything has a default: a host without plugins, which keeps what is stored in `.agentsys/storage`.
 ///

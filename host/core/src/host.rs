@@ -16,7 +16,7 @@ use crate::events::{EventLog, Events};
 use crate::failures::{FailedTask, FailureLog};
 use crate::ground::Ground;
 use crate::lifecycle::{By, Driver};
-use crate::metrics::PluginMetrics;
+use crate::metrics::HostMetrics;
 use crate::plugin::Plugin;
 use crate::runtimes::{after, within};
 use crate::status::{PluginStatus, RouteStatus};
@@ -141,10 +141,12 @@ impl Host {
         Events::new(&self.0.events)
     }
 
-    /// What was counted and measured, by plugin.
+    /// What was counted and measured, by route, agent and plugin.
     #[must_use]
-    pub fn metrics(&self) -> Vec<PluginMetrics> {
-        self.0.ground.metrics.snapshot()
+    pub fn metrics(&self) -> HostMetrics {
+        let mut routes = self.router().metrics();
+        routes.retain(|route| !route.route.starts_with(crate::serving::PROCESS) || route.calls > 0);
+        self.0.ground.metrics.snapshot(routes)
     }
 
     /// The tasks that failed last, of each route so many as the config's `error_history` says; the latest first.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use agentsys_router::{RoutePolicy, RouterConfig, RoutingStrategy, Strategy};
+use agentsys_router::{Fallback, Payload, RoutePolicy, RouterConfig};
 
-use crate::config::{Config, RouteSection};
+use crate::config::{Config, FallbackSection, RouteSection};
 use crate::options::PluginOptions;
+use crate::strategies::Strategies;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Policies {
@@ -25,45 +26,12 @@ pub(crate) struct InCode {
     pub(crate) strategies: Strategies,
 }
 
-/// The strategies that a config may name.
-#[derive(Default)]
-pub(crate) struct Strategies(Vec<Arc<dyn RoutingStrategy>>);
-
-impl Strategies {
-    pub(crate) fn add(&mut self, strategy: Arc<dyn RoutingStrategy>) {
-        self.0.push(strategy);
-    }
-
-    /// The names of the embedder's own.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.iter().map(|own| own.name().to_owned()).collect()
-    }
-
-    /// The config was checked: a name that is none's is a built-in one's.
-    fn named(&self, name: &str) -> Strategy {
-        let own = self.0.iter().find(|own| own.name() == name);
-        own.map_or_else(
-            || name.parse().unwrap_or_default(),
-            |own| Strategy::Custom(Arc::clone(own)),
-        )
-    }
-}
-
-impl std::fmt::Debug for Strategies {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.names()).finish()
-    }
-}
-
 impl Policies {
     pub(crate) fn new(config: &Config, code: Arc<InCode>) -> Self {
         let router = &config.router;
         let from_config = || {
-            RoutePolicy::default()
-                .timeout(router.timeout)
-                .max_concurrent(router.max_concurrent)
-                .retry_count(router.retry_count)
-                .strategy(code.strategies.named(&router.strategy))
+            let policy = RoutePolicy::default();
+            applied(policy, &router.of_routes(), &code.strategies)
         };
         Self {
             default: code.default.clone().unwrap_or_else(from_config),
@@ -108,21 +76,78 @@ impl Policies {
             return set.clone();
         }
         let mut policy = self.default.clone();
-        let none = RouteSection::default();
-        let section = self.sections.get(route).unwrap_or(&none);
-        if let Some(timeout) = section.timeout.or(plugin.timeout) {
-            policy = policy.timeout(timeout);
+        // What holds for every route may be another one, which would fall back on itself.
+        if matches!(&policy.fallback, Some(Fallback::Route(other)) if **other == *route) {
+            policy.fallback = None;
         }
-        if let Some(count) = section.retry_count.or(plugin.retry_count) {
-            policy = policy.retry_count(count);
+        let of_plugin = RouteSection {
+            timeout: plugin.timeout,
+            retry_count: plugin.retry_count,
+            ..RouteSection::default()
+        };
+        let strategies = &self.code.strategies;
+        policy = applied(policy, &of_plugin, strategies);
+        match self.sections.get(route) {
+            Some(section) => applied(policy, section, strategies),
+            None => policy,
         }
-        if let Some(most) = section.max_concurrent {
-            policy = policy.max_concurrent(most);
+    }
+}
+
+/// The policy with what the section says.
+fn applied(
+    mut policy: RoutePolicy,
+    section: &RouteSection,
+    strategies: &Strategies,
+) -> RoutePolicy {
+    fn set<T: Clone>(to: &mut T, value: &Option<T>) {
+        if let Some(value) = value {
+            to.clone_from(value);
         }
-        if let Some(name) = &section.strategy {
-            policy = policy.strategy(self.code.strategies.named(name));
+    }
+    fn set_some<T: Clone>(to: &mut Option<T>, value: &Option<T>) {
+        if value.is_some() {
+            to.clone_from(value);
         }
-        policy
+    }
+    set(&mut policy.timeout, &section.timeout);
+    set_some(&mut policy.deadline, &section.deadline);
+    set_some(&mut policy.item_timeout, &section.item_timeout);
+    set(&mut policy.max_concurrent, &section.max_concurrent);
+    set_some(
+        &mut policy.max_concurrent_per_agent,
+        &section.max_concurrent_per_agent,
+    );
+    set(&mut policy.max_queue, &section.max_queue);
+    set(&mut policy.retry_count, &section.retry_count);
+    set(&mut policy.retry_budget.ratio, &section.retry_budget);
+    set(
+        &mut policy.retry_budget.min_per_second,
+        &section.retry_min_per_second,
+    );
+    set(&mut policy.backoff.first, &section.backoff);
+    set(&mut policy.backoff.longest, &section.backoff_max);
+    set(&mut policy.idempotent, &section.idempotent);
+    set(&mut policy.ejection.after, &section.eject_after);
+    set(&mut policy.ejection.base, &section.eject_time);
+    set(&mut policy.ejection.longest, &section.eject_time_max);
+    if let Some(name) = &section.strategy {
+        policy.strategy = strategies.named(name);
+    }
+    if let Some(fallback) = &section.fallback {
+        policy.fallback = Some(fallback_of(fallback));
+    }
+    policy
+}
+
+/// Text as text, and all else as JSON.
+fn fallback_of(section: &FallbackSection) -> Fallback {
+    match section {
+        FallbackSection::Route(route) => Fallback::Route(route.as_str().into()),
+        FallbackSection::Answer(serde_json::Value::String(text)) => {
+            Fallback::Answer(text.clone().into())
+        }
+        FallbackSection::Answer(value) => Fallback::Answer(Payload::json(value.to_string())),
     }
 }
 
@@ -130,7 +155,10 @@ impl Policies {
 mod tests {
     use std::time::Duration;
 
+    use agentsys_router::{Backoff, Ejection, RetryBudget, Strategy};
+
     use super::*;
+    use crate::config::Sources;
 
     #[test]
     fn a_route_takes_what_it_says_then_its_plugins_then_the_routers() {
@@ -166,5 +194,65 @@ mod tests {
         assert_eq!(of("set"), (30, 3, 10));
         let alone = policies.of("b", &PluginOptions::default());
         assert_eq!((alone.timeout.as_secs(), alone.retry_count), (1, 1));
+    }
+
+    #[test]
+    fn every_key_of_a_route_has_its_effect_and_what_is_absent_is_the_routers() {
+        let text = r#"
+            [router]
+            deadline = 60
+            fallback = { route = "spare" }
+            [router.routes.all]
+            timeout = 1
+            deadline = 2
+            item_timeout = 3
+            max_concurrent = 4
+            max_concurrent_per_agent = 5
+            max_queue = 6
+            retry_count = 7
+            retry_budget = 0.5
+            retry_min_per_second = 8
+            backoff = 0.25
+            backoff_max = 9
+            idempotent = true
+            eject_after = 10
+            eject_time = 11
+            eject_time_max = 12
+            strategy = "sticky"
+            fallback = { answer = { rows = [] } }
+            [router.routes.text]
+            fallback = { answer = "later" }
+        "#;
+        let loaded = Sources::new().text("agentsys.toml", text).load().unwrap();
+        let policies = Policies::new(&loaded.config, Arc::default());
+        let of = |route| policies.of(route, &PluginOptions::default());
+        let seconds = Duration::from_secs;
+        let all = RoutePolicy::default()
+            .timeout(seconds(1))
+            .deadline(seconds(2))
+            .item_timeout(seconds(3))
+            .max_concurrent(4)
+            .max_concurrent_per_agent(5)
+            .max_queue(6)
+            .retry_count(7)
+            .retry_budget(RetryBudget::new(0.5, 8))
+            .backoff(Backoff::new(Duration::from_millis(250), seconds(9)))
+            .idempotent(true)
+            .ejection(Ejection::new(10, seconds(11), seconds(12)))
+            .strategy(Strategy::Sticky)
+            .fallback(Fallback::Answer(Payload::json("{\"rows\":[]}")));
+        assert_eq!(of("all"), all);
+        let plain = RoutePolicy::default().deadline(seconds(60));
+        let spare = Fallback::Route("spare".into());
+        assert_eq!(of("other"), plain.clone().fallback(spare));
+        let text = Fallback::Answer(Payload::text("later"));
+        assert_eq!(of("text"), plain.clone().fallback(text));
+        assert_eq!(of("spare"), plain, "a route does not fall back on itself");
+    }
+
+    #[test]
+    fn a_default_config_is_the_routers_default() {
+        let policies = Policies::new(&Config::default(), Arc::default());
+        assert_eq!(*policies.default(), RoutePolicy::default());
     }
 }

@@ -94,6 +94,10 @@ fn at_the_next_start(before: &Config, now: &Config) -> Vec<String> {
             "router.max_hops",
             before.router.max_hops != now.router.max_hops,
         ),
+        (
+            "router.interceptors",
+            before.router.interceptors != now.router.interceptors,
+        ),
         ("storage", before.storage != now.storage),
     ];
     let changed = differs.into_iter().filter(|(_, differs)| *differs);

@@ -63,7 +63,7 @@ async fn a_panic_hook_of_the_authors_takes_the_place_away_and_not_the_message() 
 async fn metrics_without_end_are_refused_and_the_log_is_not_flooded() {
     let host = host("measures_without_end").await;
     host.call("measures_without_end", "2000").await.unwrap();
-    let metrics = host.metrics();
+    let metrics = host.metrics().plugins;
     let own = metrics
         .iter()
         .find(|plugin| plugin.plugin == "measures_without_end");

@@ -97,8 +97,7 @@ fn a_broken_file_stops_every_command_with_all_places_and_what_would_be_right() {
     let lines = [
         "error: agentsys.toml:2:11: router.timeout is \"soon\": it has no number; write seconds as a number (30.0) \
          or text such as \"30s\", \"500ms\", \"2m\"",
-        "error: agentsys.toml:3:1: router.retries is no option; known are max_concurrent, max_hops, retry_count, \
-         routes, strategy and timeout",
+        "error: agentsys.toml:3:1: router.retries is no option; did you mean retry_budget?",
     ];
     for command in [
         &["run"][..],

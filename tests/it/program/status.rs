@@ -112,7 +112,7 @@ fn calls_are_counted_with_their_errors_by_kind() {
     );
 
     let metrics = json(&ask(&place, &["metrics", "--json"]));
-    let typed = &metrics[1];
+    let typed = &metrics["plugins"][1];
     assert_eq!(
         (&typed["plugin"], &typed["calls"]["calls"]),
         (&"typed".into(), &4.into())
@@ -121,6 +121,17 @@ fn calls_are_counted_with_their_errors_by_kind() {
     let table = ask(&place, &["metrics"]).stdout;
     assert!(table.contains("1 (1 invalid_input)"), "{table}");
     assert!(table.lines().next().unwrap().ends_with(" MAX"), "{table}");
+    let routes = metrics["routes"].as_array().unwrap();
+    let total = routes.iter().find(|it| it["route"] == "total").unwrap();
+    assert_eq!(
+        (&total["calls"], &total["errors"]["invalid_input"]),
+        (&1.into(), &1.into())
+    );
+    let text = ask(&place, &["metrics", "--format", "prometheus"]).stdout;
+    let line = "agentsys_route_errors_total{route=\"total\",kind=\"invalid_input\"} 1";
+    assert!(text.lines().any(|it| it == line), "{text}");
+    let both = ask(&place, &["metrics", "--json", "--format", "prometheus"]);
+    assert_eq!(both.code, Some(2));
 
     let errors = json(&ask(&place, &["errors", "--json"]));
     let routes: Vec<&Value> = errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::values::{Assignment, assignment, seconds};
+use super::values::{Assignment, MetricsFormat, assignment, seconds};
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -65,6 +65,18 @@ pub(crate) struct List {
 pub(crate) struct Report {
     /// As JSON.
     #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Metrics {
+    /// How they are written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: MetricsFormat,
+    /// As JSON: the same as --format json.
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: State,

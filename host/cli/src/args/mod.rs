@@ -6,10 +6,11 @@ mod values;
 use clap::{Parser, Subcommand};
 
 pub(crate) use commands::{
-    Call, Change, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, QuarantineClear,
-    QuarantineCommand, QuarantineList, Reload, Report, Run, Schema, Settings, Show, State,
+    Call, Change, Check, Config, Demo, Dirs, Errors, Events, Inspect, List, Metrics,
+    QuarantineClear, QuarantineCommand, QuarantineList, Reload, Report, Run, Schema, Settings,
+    Show, State,
 };
-pub(crate) use values::{LogFormat, LogLevel};
+pub(crate) use values::{LogFormat, LogLevel, MetricsFormat};
 
 /// Runs compiled plugins from a folder, and asks a host that runs.
 #[derive(Debug, Parser)]
@@ -100,15 +101,16 @@ Examples:
   agentsys routes
   agentsys routes --json | jq '.[] | {name, input_schema}'")]
     Routes(List),
-    /// Shows what was counted and measured, by plugin.
+    /// Shows what was counted and measured, by route, agent and plugin.
     #[command(after_help = "\
-First each plugin's calls, errors by kind and how long calls took; then what plugins measure themselves. Every call that had to wait is
-timed; of those that were answered at once, about one in 64.
+First the tasks of each route, with errors by kind and how long they took; then the attempts of each agent that got one, the calls of each
+plugin, and what plugins measure themselves. Every call that had to wait is timed; of those that were answered at once, about one in 60.
 
 Examples:
   agentsys metrics
-  agentsys metrics --json | jq '.[] | {plugin, p99: .calls.latency.p99}'")]
-    Metrics(Report),
+  agentsys metrics --json | jq '.routes[] | {route, p99: .latency.p99}'
+  agentsys metrics --format prometheus > /var/lib/node_exporter/agentsys.prom")]
+    Metrics(Metrics),
     /// Lists the tasks that failed last, with their causes.
     #[command(after_help = "\
 Of each route so many are kept as `host.error_history` says.

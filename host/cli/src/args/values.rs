@@ -55,6 +55,16 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .map_err(|_| "give a number of seconds that is not negative".to_owned())
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MetricsFormat {
+    /// Tables, for people.
+    Table,
+    /// JSON, for programs.
+    Json,
+    /// The text format of Prometheus, version 0.0.4.
+    Prometheus,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
-//! `agentsys metrics`: what was counted and measured, by plugin.
+//! `agentsys metrics`: what was counted and measured, by route, agent and plugin.
 
 use serde_json::Value;
 
-use crate::args::{Report, Settings};
+use crate::args::{Metrics, MetricsFormat, Settings};
 use crate::control::Request;
 use crate::exit::Failure;
 use crate::table::Table;
@@ -13,25 +13,122 @@ use super::{ask, write_json, write_out};
 
 const QUANTILES: [&str; 5] = ["p50", "p90", "p99", "p999", "max"];
 
-pub(crate) async fn metrics(args: Report, settings: &Settings) -> Result<(), Failure> {
-    let metrics = ask::report(settings, &args.state, Request::Metrics).await?;
-    if args.json {
-        return write_json(&metrics);
+pub(crate) async fn metrics(args: Metrics, settings: &Settings) -> Result<(), Failure> {
+    let format = match args.json {
+        true => MetricsFormat::Json,
+        false => args.format,
+    };
+    let request = match format {
+        MetricsFormat::Prometheus => Request::Prometheus,
+        _ => Request::Metrics,
+    };
+    let metrics = ask::report(settings, &args.state, request).await?;
+    match format {
+        MetricsFormat::Json => write_json(&metrics),
+        MetricsFormat::Table => write_out(tables(&metrics).as_bytes()),
+        MetricsFormat::Prometheus => write_out(text(&metrics).as_bytes()),
     }
-    write_out(tables(&metrics).as_bytes())
 }
 
 fn tables(metrics: &Value) -> String {
-    let calls = calls(metrics);
-    if calls.is_empty() {
+    let (routes, plugins) = (&metrics["routes"], &metrics["plugins"]);
+    let tables = [
+        routes_of(routes),
+        agents(routes),
+        calls(plugins),
+        own(plugins),
+    ];
+    let tables = tables.iter().filter(|table| !table.is_empty());
+    let shown: Vec<String> = tables.map(|table| format!("{table}\n")).collect();
+    if shown.is_empty() {
         return "nothing was counted: no plugin has served yet (see `agentsys status`)\n"
             .to_owned();
     }
-    let own = own(metrics);
-    if own.is_empty() {
-        format!("{calls}\n")
-    } else {
-        format!("{calls}\n\n{own}\n")
+    shown.join("\n")
+}
+
+/// The tasks of each route.
+fn routes_of(routes: &Value) -> Table {
+    let mut table = Table::new(&[
+        "route",
+        "tasks",
+        "errors",
+        "retries",
+        "fallbacks",
+        "rejected",
+        "under way",
+        "waiting",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+    ]);
+    for route in rows(routes) {
+        let [p50, p90, p99, p999, max] = quantiles(&route["latency"], duration);
+        table.row([
+            one_line(&text(&route["route"])),
+            text(&route["calls"]),
+            errors(&route["errors"]),
+            text(&route["retries"]),
+            text(&route["fallbacks"]),
+            text(&route["rejected"]),
+            text(&route["under_way"]),
+            text(&route["waiting"]),
+            p50,
+            p90,
+            p99,
+            p999,
+            max,
+        ]);
+    }
+    table
+}
+
+/// The attempts of each agent that got one.
+fn agents(routes: &Value) -> Table {
+    let mut table = Table::new(&[
+        "agent",
+        "of route",
+        "of plugin",
+        "attempts",
+        "errors",
+        "under way",
+        "left out",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+    ]);
+    for route in rows(routes) {
+        for agent in rows(&route["agents"]).filter(|agent| int(&agent["calls"]) > 0) {
+            let [p50, p90, p99, p999, max] = quantiles(&agent["latency"], duration);
+            table.row([
+                one_line(&text(&agent["name"])),
+                one_line(&text(&route["route"])),
+                one_line(&text(&agent["owner"])),
+                text(&agent["calls"]),
+                errors(&agent["errors"]),
+                text(&agent["under_way"]),
+                left_out(agent),
+                p50,
+                p90,
+                p99,
+                p999,
+                max,
+            ]);
+        }
+    }
+    table
+}
+
+/// How often, and whether it is now.
+fn left_out(agent: &Value) -> String {
+    let times = int(&agent["ejections"]);
+    match agent["ejected"].as_bool() {
+        Some(true) => format!("{times}, now"),
+        _ => times.to_string(),
     }
 }
 
@@ -133,7 +230,21 @@ mod tests {
 
     #[test]
     fn calls_are_shown_with_units_and_own_metrics_with_numbers() {
-        let metrics = json!([{
+        let metrics = json!({ "routes": [{
+            "route": "scan_it",
+            "calls": 9,
+            "errors": { "overloaded": 1 },
+            "retries": 2,
+            "fallbacks": 3,
+            "rejected": 4,
+            "under_way": 5,
+            "waiting": 6,
+            "latency": { "count": 1, "p50": 0.001 },
+            "agents": [
+                { "name": "scan", "owner": "scan", "calls": 7, "errors": {}, "under_way": 1, "ejected": true, "ejections": 2, "latency": {} },
+                { "name": "spare", "owner": null, "calls": 0, "errors": {}, "under_way": 0, "ejected": false, "ejections": 0, "latency": {} },
+            ],
+        }], "plugins": [{
             "plugin": "scan",
             "calls": {
                 "calls": 1200,
@@ -144,7 +255,7 @@ mod tests {
                 "pages": { "kind": "counter", "value": 17.0 },
                 "process_time": { "kind": "histogram", "value": { "count": 3, "sum": 0.5, "p50": 0.0123456, "max": 0.25 } },
             },
-        }]);
+        }] });
         let shown = tables(&metrics);
         let lines: Vec<Vec<&str>> = shown
             .lines()
@@ -158,6 +269,31 @@ mod tests {
         assert_eq!(
             lines[1],
             [
+                "scan_it",
+                "9",
+                "1 (1 overloaded)",
+                "2",
+                "3",
+                "4",
+                "5",
+                "6",
+                "1.00 ms",
+                "-",
+                "-",
+                "-",
+                "-"
+            ]
+        );
+        assert_eq!(
+            lines[4],
+            [
+                "scan", "scan_it", "scan", "7", "0", "1", "2, now", "-", "-", "-", "-", "-"
+            ]
+        );
+        assert_eq!(lines[5], [""; 0], "nobody called the other one");
+        assert_eq!(
+            lines[7],
+            [
                 "scan",
                 "1200",
                 "3 (2 timeout, 1 failed)",
@@ -169,11 +305,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            lines[4],
+            lines[10],
             ["scan", "pages", "counter", "17", "-", "-", "-", "-", "-"]
         );
         assert_eq!(
-            lines[5],
+            lines[11],
             [
                 "scan",
                 "process_time",
@@ -196,6 +332,6 @@ mod tests {
 
     #[test]
     fn a_host_without_plugins_says_so() {
-        assert!(tables(&json!([])).starts_with("nothing was counted"));
+        assert!(tables(&json!({ "routes": [], "plugins": [] })).starts_with("nothing was counted"));
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send +
                 Request::Routes => (Response::Routes(json(&host.routes())), Bytes::new()),
                 Request::Status => report(&snapshot::status(&host, since)),
                 Request::Metrics => report(&snapshot::metrics(&host)),
+                Request::Prometheus => report(&host.metrics().to_prometheus().into()),
                 Request::Errors => report(&snapshot::errors(&host)),
                 Request::Events => report(&snapshot::events(&host)),
                 Request::Reload {

@@ -18,6 +18,7 @@ pub(super) fn status(host: &Host, since: SystemTime) -> Value {
     let config = &loaded.config;
     let metrics = host.metrics();
     let calls: BTreeMap<&str, &CallMetrics> = metrics
+        .plugins
         .iter()
         .map(|PluginMetrics { plugin, calls, .. }| (plugin.as_str(), calls))
         .collect();

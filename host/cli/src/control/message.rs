@@ -32,6 +32,8 @@ pub(crate) enum Request {
     Status,
     /// Tell what was counted and measured.
     Metrics,
+    /// The same, as text in the format of Prometheus: the report is that text.
+    Prometheus,
     /// List the tasks that failed last.
     Errors,
     /// List what happened to the plugins.

@@ -8,7 +8,7 @@ use crate::config::problem::{ConfigErrors, ConfigProblem, Origin};
 use crate::config::sections::Config;
 use crate::config::tree::{Tree, owned};
 use crate::config::validate::Check;
-use crate::config::words;
+use crate::config::{special, words};
 
 /// A configuration with the origin of each value.
 #[derive(Debug, Clone)]
@@ -40,6 +40,9 @@ impl Loaded {
             );
             let origin = tree.place(&["host", "drain_timeout"]);
             warnings.push(ConfigProblem::new(origin, message));
+        }
+        for (path, message) in special::odd(&config.router) {
+            warnings.push(ConfigProblem::new(tree.place(&path), message));
         }
         warnings.sort();
         Self {
@@ -103,7 +106,7 @@ impl Loaded {
     }
 
     /// Checks the values as [`load`](crate::config::Sources::load) does, which matters where code made or changed them.
-    /// `strategies` are known besides `round_robin` and `least_loaded`.
+    /// `strategies` are known besides the router's own and those of plugins.
     ///
     /// # Errors
     /// All that is wrong, at once.

@@ -33,11 +33,13 @@ mod loaded;
 mod names;
 mod problem;
 mod render;
+mod routing;
 mod schema;
 mod seconds;
 mod sections;
 mod shape;
 mod sources;
+mod special;
 mod tree;
 mod validate;
 mod words;
@@ -48,12 +50,13 @@ mod tests;
 pub use loaded::Loaded;
 pub use problem::{ConfigErrors, ConfigProblem, Origin};
 pub use render::{render, to_json_with_origin};
+pub use routing::{FallbackSection, InterceptorSection, RouteSection, RouterSection};
 pub use schema::{PluginSchema, schema};
 pub use sections::{
-    Config, HostConfig, PluginSection, Reload, Restart, RouteSection, RouterSection,
-    StorageSection, StorageType,
+    Config, HostConfig, PluginSection, Reload, Restart, StorageSection, StorageType,
 };
 pub use sources::Sources;
+pub(crate) use special::OF_PLUGIN;
 
 /// The longest time that a config takes.
 pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_secs(seconds::MAX);

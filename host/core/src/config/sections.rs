@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::config::routing::RouterSection;
 use crate::config::seconds::{self, OrZero, Positive};
 
 /// The whole configuration of a host.
@@ -99,67 +100,6 @@ impl Default for HostConfig {
     }
 }
 
-/// The router, and what holds for every route that says nothing else.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RouterSection {
-    /// How long a task may take, its retries included.
-    #[serde(with = "seconds")]
-    #[schemars(with = "Positive")]
-    pub timeout: Duration,
-    /// How many times a task that failed is tried again.
-    #[schemars(range(min = 0, max = 100))]
-    pub retry_count: u32,
-    /// How many tasks of one route run at once; others wait.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_concurrent: usize,
-    /// How an agent is chosen: "round_robin", "least_loaded", or a strategy that the embedding program brings.
-    #[schemars(length(min = 1))]
-    pub strategy: String,
-    /// How many tasks may be nested in each other, so that agents which call each other in a circle get an error.
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_hops: u32,
-    /// The routes with options of their own, by name.
-    pub routes: BTreeMap<String, RouteSection>,
-}
-
-impl Default for RouterSection {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(30),
-            retry_count: 3,
-            max_concurrent: 10,
-            strategy: "round_robin".to_owned(),
-            max_hops: 32,
-            routes: BTreeMap::new(),
-        }
-    }
-}
-
-/// One route. What is absent comes from the section of the plugin that serves it, and then from `[router]`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RouteSection {
-    /// How long a task may take, its retries included.
-    #[serde(with = "seconds::optional", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Positive")]
-    pub timeout: Option<Duration>,
-    /// How many times a task that failed is tried again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "u32", range(min = 0, max = 100))]
-    pub retry_count: Option<u32>,
-    /// How many tasks run at once; others wait.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "usize", range(min = 1, max = 1_000_000))]
-    pub max_concurrent: Option<usize>,
-    /// How an agent is chosen: "round_robin", "least_loaded", or a strategy that the embedding program brings.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1))]
-    pub strategy: Option<String>,
-}
-
 /// Where stored values are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -243,7 +183,7 @@ pub struct PluginSection {
     pub instances: usize,
     /// Whether it is initialized only at the first call.
     pub lazy: bool,
-    /// How long a task of its routes may take, its retries included. Unless set: as `[router]` says.
+    /// How long one attempt at a task of its routes may take. Unless set: as `[router]` says.
     #[serde(with = "seconds::optional", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Positive")]
     pub timeout: Option<Duration>,

@@ -28,6 +28,11 @@ pub(super) enum Shape {
         min: u64,
         max: u64,
     },
+    /// Any number.
+    Number {
+        min: f64,
+        max: f64,
+    },
     Switch,
     /// Text that is not empty.
     Text,
@@ -36,6 +41,10 @@ pub(super) enum Shape {
     /// One of these words.
     Words(Vec<String>),
     List(Box<Shape>),
+    /// A table with one of these keys.
+    Fallback(BTreeMap<String, Shape>),
+    /// The name of a plugin, or a table with these keys.
+    Interceptor(BTreeMap<String, Shape>),
 }
 
 static CONFIG: LazyLock<Shape> = LazyLock::new(|| {
@@ -58,7 +67,9 @@ impl Shape {
             return Some(self);
         };
         match self {
-            Self::Table(fields) => fields.get(key.as_ref())?.at(rest),
+            Self::Table(fields) | Self::Fallback(fields) | Self::Interceptor(fields) => {
+                fields.get(key.as_ref())?.at(rest)
+            }
             Self::Named(inner) | Self::List(inner) => inner.at(rest),
             Self::Own | Self::Free => Some(&FREE),
             _ => None,
@@ -72,13 +83,22 @@ impl Shape {
             Self::Free => "write a finite number of at most 64 bits".to_owned(),
             Self::Seconds { .. } => seconds::HINT.to_owned(),
             Self::Whole { min, max } => format!("write a whole number from {min} to {max}"),
+            Self::Number { min, max } => format!("write a number from {min} to {max}"),
             Self::Switch => "write true or false".to_owned(),
             Self::Text | Self::Strategy => "write text in quotes, not empty".to_owned(),
             Self::Words(known) => {
                 let quoted: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
                 format!("write {}", words::list(&quoted, "or"))
             }
-            Self::List(_) => "write a list, as [\"plugins\"]".to_owned(),
+            Self::List(inner) => match **inner {
+                Self::Interceptor(_) => "write a list, as [\"activity-logger\"]".to_owned(),
+                _ => "write a list, as [\"plugins\"]".to_owned(),
+            },
+            Self::Fallback(_) => "write { route = \"NAME\" } or { answer = … }".to_owned(),
+            Self::Interceptor(_) => {
+                "write a plugin's name in quotes, or { plugin = \"NAME\", required = true }"
+                    .to_owned()
+            }
         }
     }
 
@@ -86,21 +106,26 @@ impl Shape {
     fn of(name: &str, schema: &Value) -> Self {
         let inner = |key: &str| Box::new(Self::of("", &schema[key]));
         if let Some(number) = schema.pointer("/anyOf/0") {
-            return Self::Seconds {
-                zero: number.get("minimum").is_some(),
+            return match schema.pointer("/anyOf/1/properties") {
+                Some(fields) => Self::Interceptor(Self::fields(fields)),
+                None => Self::Seconds {
+                    zero: number.get("minimum").is_some(),
+                },
             };
+        }
+        if let Some(variants) = schema["oneOf"].as_array() {
+            let fields = variants.iter().map(|one| Self::fields(&one["properties"]));
+            let fields: BTreeMap<String, Self> = fields.flatten().collect();
+            if !fields.is_empty() {
+                return Self::Fallback(fields);
+            }
         }
         if let Some(words) = words_of(schema) {
             return Self::Words(words);
         }
         match schema["type"].as_str() {
             Some("object") => match (&schema["properties"], &schema["additionalProperties"]) {
-                (Value::Object(fields), _) => Self::Table(
-                    fields
-                        .iter()
-                        .map(|(name, field)| (name.clone(), Self::of(name, field)))
-                        .collect(),
-                ),
+                (fields @ Value::Object(_), _) => Self::Table(Self::fields(fields)),
                 (_, Value::Object(_)) => Self::Named(inner("additionalProperties")),
                 _ => Self::Own,
             },
@@ -110,10 +135,21 @@ impl Shape {
                 min: schema["minimum"].as_u64().unwrap_or(0),
                 max: schema["maximum"].as_u64().unwrap_or(u64::MAX),
             },
+            Some("number") => Self::Number {
+                min: schema["minimum"].as_f64().unwrap_or(f64::MIN),
+                max: schema["maximum"].as_f64().unwrap_or(f64::MAX),
+            },
             Some("string") if name == "strategy" => Self::Strategy,
             Some("string") => Self::Text,
             _ => Self::Free,
         }
+    }
+
+    fn fields(properties: &Value) -> BTreeMap<String, Self> {
+        let fields = properties.as_object().into_iter().flatten();
+        fields
+            .map(|(name, field)| (name.clone(), Self::of(name, field)))
+            .collect()
     }
 }
 

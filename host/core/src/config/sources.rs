@@ -230,7 +230,10 @@ impl Layers {
         for displaced in self.tree.merge(layer) {
             // In a plugin's own options a table may well replace something else.
             let shape = Shape::config().at(&displaced.path);
-            if let Some(shape @ (Shape::Table(_) | Shape::Named(_) | Shape::Own)) = shape {
+            if let Some(
+                shape @ (Shape::Table(_) | Shape::Named(_) | Shape::Own | Shape::Fallback(_)),
+            ) = shape
+            {
                 let message = mistake(&displaced.path, shape, &displaced.value, "");
                 self.wrong(displaced.origin, message);
             }

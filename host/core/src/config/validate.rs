@@ -7,17 +7,17 @@ use serde_json::{Map, Value};
 use crate::config::problem::{ConfigProblem, Origin};
 use crate::config::shape::Shape;
 use crate::config::tree::{Path, Tree};
-use crate::config::{names, seconds, words};
+use crate::config::{names, seconds, special, words};
 
 /// The strategies that every router has.
-pub(super) const STRATEGIES: [&str; 2] = ["least_loaded", "round_robin"];
+pub(super) const STRATEGIES: [&str; 3] = ["least_loaded", "round_robin", "sticky"];
 
 /// Deeper values may not be read again once they are written: the TOML crate stops at 80.
 const MAX_DEPTH: usize = 64;
 
 /// One check of a tree.
 pub(super) struct Check<'a> {
-    tree: &'a Tree,
+    pub(super) tree: &'a Tree,
     strategies: Vec<String>,
     problems: Vec<ConfigProblem>,
 }
@@ -42,6 +42,7 @@ impl<'a> Check<'a> {
     pub(super) fn tree(mut self) -> Vec<ConfigProblem> {
         if let Shape::Table(fields) = Shape::config() {
             self.fields(&self.tree.root, fields, &mut Path::new());
+            self.routing();
         }
         self.problems
     }
@@ -58,6 +59,11 @@ impl<'a> Check<'a> {
                 }
             }
             (Shape::Own, Value::Object(_)) | (Shape::Free, _) => self.free(value, path),
+            (Shape::Fallback(fields), Value::Object(table)) => self.fallback(table, fields, path),
+            (Shape::Interceptor(fields), Value::Object(table)) => {
+                self.interceptor(table, fields, path);
+            }
+            (Shape::Interceptor(_), Value::String(plugin)) => self.plugin_name(plugin, path),
             (shape, value) => {
                 if let Some(reason) = fault(shape, value, &self.strategies) {
                     let message = mistake(path, shape, value, &reason);
@@ -67,7 +73,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn fields(
+    pub(super) fn fields(
         &mut self,
         table: &Map<String, Value>,
         fields: &BTreeMap<String, Shape>,
@@ -131,7 +137,7 @@ impl<'a> Check<'a> {
         self.report(self.tree.place(path), message);
     }
 
-    fn report(&mut self, origin: Origin, message: String) {
+    pub(super) fn report(&mut self, origin: Origin, message: String) {
         self.problems.push(ConfigProblem::new(origin, message));
     }
 }
@@ -163,17 +169,28 @@ fn fault(shape: &Shape, value: &Value, strategies: &[String]) -> Option<String> 
                 .is_some_and(|number| number >= *min && number <= *max);
             (!fits).then(String::new)
         }
+        (Shape::Number { min, max }, Value::Number(number)) => {
+            let fits = number
+                .as_f64()
+                .is_some_and(|number| number >= *min && number <= *max);
+            (!fits).then(String::new)
+        }
         (Shape::Switch, Value::Bool(_)) => None,
         (Shape::Text, Value::String(text)) if !text.is_empty() => None,
         (Shape::Strategy, Value::String(text)) if !text.is_empty() => {
-            one_of(text, strategies, "known are", "and")
+            special::strategy(text, strategies)
         }
         (Shape::Words(known), Value::String(text)) => one_of(text, known, "write", "or"),
         _ => Some(String::new()),
     }
 }
 
-fn one_of<S: AsRef<str>>(text: &str, known: &[S], verb: &str, last: &str) -> Option<String> {
+pub(super) fn one_of<S: AsRef<str>>(
+    text: &str,
+    known: &[S],
+    verb: &str,
+    last: &str,
+) -> Option<String> {
     if known.iter().any(|word| word.as_ref() == text) {
         return None;
     }

@@ -45,7 +45,9 @@ pub(super) fn nearest<'a, S: AsRef<str>>(wanted: &str, words: &'a [S]) -> Option
     let plain = wanted.to_lowercase();
     let mut nearest: Option<(f64, &str)> = None;
     for word in words.iter().map(AsRef::as_ref) {
-        if wanted.len() > MAX_COMPARED || word.len() > MAX_COMPARED {
+        // What is much longer has many letters that happen to be in it too.
+        let unlike = word.len() > 2 * wanted.len() || wanted.len() > 2 * word.len();
+        if wanted.len() > MAX_COMPARED || word.len() > MAX_COMPARED || unlike {
             continue;
         }
         let likeness = strsim::jaro_winkler(&plain, &word.to_lowercase());

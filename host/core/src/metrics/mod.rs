@@ -1,13 +1,17 @@
 //! What is counted and measured: of each plugin's calls without its doing, and what plugins measure themselves.
 
 mod calls;
+#[cfg(feature = "metrics")]
+mod facade;
+mod families;
 mod own;
+mod prometheus;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use agentsys_router::Summary;
+use agentsys_router::{RouteMetrics, Summary};
 use serde::Serialize;
 
 pub(crate) use calls::{CallMeter, Timer};
@@ -40,21 +44,57 @@ impl Registry {
         Arc::clone(plugins.entry(name.to_owned()).or_default())
     }
 
-    pub(crate) fn snapshot(&self) -> Vec<PluginMetrics> {
+    /// All figures, with what the router counted.
+    pub(crate) fn snapshot(&self, routes: Vec<RouteMetrics>) -> HostMetrics {
         let plugins = self.lock().clone();
-        plugins
-            .into_iter()
-            .map(|(plugin, meters)| PluginMetrics {
-                plugin,
+        let plugins = plugins.into_iter().map(|(plugin, meters)| {
+            let agents = routes.iter().flat_map(|route| &route.agents);
+            let (mut under_way, mut ejected) = (0, 0);
+            for agent in agents.filter(|agent| agent.owner.as_ref() == Some(&plugin)) {
+                under_way += agent.under_way;
+                ejected += usize::from(agent.ejected);
+            }
+            PluginMetrics {
                 calls: meters.calls.snapshot(),
+                under_way,
+                ejected,
                 held_workers: meters.held.load(Ordering::Relaxed),
                 metrics: meters.own.snapshot(),
-            })
-            .collect()
+                plugin,
+            }
+        });
+        HostMetrics {
+            plugins: plugins.collect(),
+            routes,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<PluginMeters>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The figures of a host at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct HostMetrics {
+    /// The routes with their agents, by name. One that stands for a plugin's own `process` is named `plugin:NAME`, and left out where nobody called it.
+    pub routes: Vec<RouteMetrics>,
+    /// The plugins, by name. Their figures outlive their generations; those of agents do not.
+    pub plugins: Vec<PluginMetrics>,
+}
+
+impl HostMetrics {
+    /// The figures of a route.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<&RouteMetrics> {
+        self.routes.iter().find(|route| route.route == name)
+    }
+
+    /// The figures of a plugin.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> Option<&PluginMetrics> {
+        self.plugins.iter().find(|plugin| plugin.plugin == name)
     }
 }
 
@@ -66,6 +106,10 @@ pub struct PluginMetrics {
     pub plugin: String,
     /// Its calls.
     pub calls: CallMetrics,
+    /// How many attempts its agents have now.
+    pub under_way: usize,
+    /// How many of its agents are left out now, since they fail.
+    pub ejected: usize,
     /// How many times its code held a worker for longer than the config's `block_warn`; each was named in the log while it did.
     pub held_workers: u64,
     /// What it measures itself, by name.

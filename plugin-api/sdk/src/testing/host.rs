@@ -240,7 +240,7 @@ impl TestHost {
     /// A metric of the plugin's own; none where it was never measured.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<Metric> {
-        let mut plugins = self.host.metrics().into_iter();
+        let mut plugins = self.host.metrics().plugins.into_iter();
         let plugin = plugins.find(|plugin| plugin.plugin == self.plugin)?;
         plugin.metric(name).cloned()
     }

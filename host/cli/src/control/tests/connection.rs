@@ -84,7 +84,7 @@ async fn an_unknown_request_is_refused_and_the_next_one_answered() {
     assert_eq!(
         refusal(response(&mut near).await),
         "the calling program sent a message that this host cannot read: unknown variant `dance`, \
-         expected one of `call`, `plugins`, `routes`, `status`, `metrics`, `errors`, `events`, `reload`, `enable`, `disable` at line 1 column 15"
+         expected one of `call`, `plugins`, `routes`, `status`, `metrics`, `prometheus`, `errors`, `events`, `reload`, `enable`, `disable` at line 1 column 15"
     );
 
     send(

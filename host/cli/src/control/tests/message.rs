@@ -33,6 +33,7 @@ fn a_request_without_values_is_its_kind_alone() {
         ("routes", Request::Routes),
         ("status", Request::Status),
         ("metrics", Request::Metrics),
+        ("prometheus", Request::Prometheus),
         ("errors", Request::Errors),
         ("events", Request::Events),
     ] {

@@ -69,9 +69,11 @@ async fn echo(request: Request, body: Bytes) -> (Response, Bytes) {
             body,
         ),
         Request::Routes => (Response::Routes(serde_json::json!([])), body),
-        Request::Status | Request::Metrics | Request::Errors | Request::Events => {
-            (Response::Report, Bytes::from_static(b"[]"))
-        }
+        Request::Status
+        | Request::Metrics
+        | Request::Prometheus
+        | Request::Errors
+        | Request::Events => (Response::Report, Bytes::from_static(b"[]")),
         Request::Reload { plugin, .. }
         | Request::Enable { plugin }
         | Request::Disable { plugin } => (Response::Done(plugin.into()), body),

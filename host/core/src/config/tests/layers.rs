@@ -276,8 +276,8 @@ fn either_name_of_the_storage_path_overrides_the_other() {
 
 #[test]
 fn a_strategy_of_the_embedding_program_is_known_once_it_was_named() {
-    let sources = || Sources::new().set("router.strategy", "sticky");
-    assert_snapshot!(errors(sources()), @r#"command line --set router.strategy: router.strategy is "sticky"; known are "least_loaded" and "round_robin""#);
-    let loaded = sources().strategy("sticky").load().expect("it is right");
-    assert_eq!(loaded.config.router.strategy, "sticky");
+    let sources = || Sources::new().set("router.strategy", "priority");
+    assert_snapshot!(errors(sources()), @r#"command line --set router.strategy: router.strategy is "priority"; known are "least_loaded", "round_robin", "sticky" and "plugin:NAME""#);
+    let loaded = sources().strategy("priority").load().expect("it is right");
+    assert_eq!(loaded.config.router.strategy, "priority");
 }

@@ -58,7 +58,7 @@ fn a_config_made_in_code_has_code_as_its_origin() {
 fn a_config_made_in_code_is_held_to_the_same_bounds() {
     let mut config = Config::default();
     config.router.timeout = Duration::ZERO;
-    config.router.strategy = "sticky".to_owned();
+    config.router.strategy = "priority".to_owned();
     config.host.shutdown_timeout = Duration::MAX;
     config.storage.max_size = usize::MAX;
     let mut plugin = PluginSection {
@@ -71,7 +71,7 @@ fn a_config_made_in_code_is_held_to_the_same_bounds() {
         .insert("b".to_owned(), json!({ "c": u64::MAX }));
     config.plugins.insert("Echo".to_owned(), plugin);
     let errors = Loaded::from(config)
-        .validate(&["sticky".to_owned()])
+        .validate(&["priority".to_owned()])
         .expect_err("it is wrong");
     assert_snapshot!(errors, @r#"
     "Echo" is no name for a plugin: write it with a-z, 0-9, _ and - only

@@ -17,7 +17,7 @@ plugin_dir = ["x"]"#), @"agentsys.toml:3:1: host.plugin_dir is no option; did yo
 fn an_unknown_key_like_no_other_gets_the_known_ones() {
     assert_snapshot!(mistakes("[storage]\ncompression = true\n"), @"agentsys.toml:2:1: storage.compression is no option; known are flush_interval, max_size, storage_path and storage_type");
     assert_snapshot!(mistakes(r#"colour = "red""#), @"agentsys.toml:1:1: colour is no section; known are host, plugins, router and storage");
-    assert_snapshot!(mistakes("[router.routes.echo]\nweight = 5\n"), @"agentsys.toml:2:1: router.routes.echo.weight is no option; known are max_concurrent, retry_count, strategy and timeout");
+    assert_snapshot!(mistakes("[router.routes.echo]\nweight = 5\n"), @"agentsys.toml:2:1: router.routes.echo.weight is no option; known are backoff, backoff_max, deadline, eject_after, eject_time, eject_time_max, fallback, idempotent, item_timeout, max_concurrent, max_concurrent_per_agent, max_queue, retry_budget, retry_count, retry_min_per_second, strategy and timeout");
 }
 
 #[test]
@@ -131,6 +131,80 @@ state_dir = """#), @r#"
 }
 
 #[test]
+fn a_fallback_is_a_route_or_an_answer() {
+    assert_snapshot!(mistakes(r#"[router]
+fallback = "other"
+[router.routes]
+a = { fallback = {} }
+b = { fallback = { route = "x", answer = 1 } }
+c = { fallback = { rout = "x" } }
+d = { fallback = { route = " x" } }
+e = { fallback = { route = "e" } }
+f = { fallback = { route = "" } }"#), @r#"
+    agentsys.toml:2:12: router.fallback is "other"; write { route = "NAME" } or { answer = … }
+    agentsys.toml:4:18: router.routes.a.fallback is empty; write { route = "NAME" } or { answer = … }
+    agentsys.toml:5:18: router.routes.b.fallback has both a route and an answer; keep one of them
+    agentsys.toml:6:20: router.routes.c.fallback.rout is no option; did you mean route?
+    agentsys.toml:7:28: router.routes.d.fallback.route is " x", which is no name for a route: it begins or ends with white space
+    agentsys.toml:8:28: router.routes.e.fallback.route is "e", the route itself; name another, or write { answer = … }
+    agentsys.toml:9:28: router.routes.f.fallback.route is ""; write text in quotes, not empty
+    "#);
+}
+
+#[test]
+fn an_interceptor_is_a_plugin_by_its_name() {
+    assert_snapshot!(mistakes(r#"[router]
+interceptors = "activity-logger""#), @r#"agentsys.toml:2:16: router.interceptors is "activity-logger"; write a list, as ["activity-logger"]"#);
+    assert_snapshot!(mistakes(r#"[router]
+interceptors = ["Logger", 5, "a", { plugin = "a" }, { required = true }, { plugin = "b", require = true }, { plugin = "C" }]"#), @r#"
+    agentsys.toml:2:17: router.interceptors.0 is "Logger", which is no name for a plugin: write it with a-z, 0-9, _ and - only
+    agentsys.toml:2:27: router.interceptors.1 is 5; write a plugin's name in quotes, or { plugin = "NAME", required = true }
+    agentsys.toml:2:35: router.interceptors.3 is "a", named twice; keep one
+    agentsys.toml:2:53: router.interceptors.4 names no plugin; write { plugin = "NAME" }
+    agentsys.toml:2:90: router.interceptors.5.require is no option; did you mean required?
+    agentsys.toml:2:119: router.interceptors.6.plugin is "C", which is no name for a plugin: write it with a-z, 0-9, _ and - only
+    "#);
+}
+
+#[test]
+fn a_policy_that_makes_no_sense_is_told_what_would() {
+    assert_snapshot!(mistakes(r#"[router]
+deadline = 0
+item_timeout = "-1s"
+eject_time = 0
+eject_time_max = 0
+retry_budget = -0.1
+max_concurrent_per_agent = 0
+max_queue = -1
+eject_after = -1
+idempotent = "yes"
+[router.routes.a]
+retry_budget = "many"
+strategy = "stiky"
+[router.routes.b]
+strategy = "fastest"
+[router.routes.c]
+strategy = "plugin:My plugin"
+[router.routes.d]
+strategy = "plugin:""#), @r#"
+    agentsys.toml:2:12: router.deadline is 0: it must be more than 0; write seconds as a number (30.0) or text such as "30s", "500ms", "2m"
+    agentsys.toml:3:16: router.item_timeout is "-1s": it is negative; write seconds as a number (30.0) or text such as "30s", "500ms", "2m"
+    agentsys.toml:4:14: router.eject_time is 0: it must be more than 0; write seconds as a number (30.0) or text such as "30s", "500ms", "2m"
+    agentsys.toml:5:18: router.eject_time_max is 0: it must be more than 0; write seconds as a number (30.0) or text such as "30s", "500ms", "2m"
+    agentsys.toml:6:16: router.retry_budget is -0.1; write a number from 0 to 100
+    agentsys.toml:7:28: router.max_concurrent_per_agent is 0; write a whole number from 1 to 1000000
+    agentsys.toml:8:13: router.max_queue is -1; write a whole number from 0 to 1000000000
+    agentsys.toml:9:15: router.eject_after is -1; write a whole number from 0 to 1000000
+    agentsys.toml:10:14: router.idempotent is "yes"; write true or false
+    agentsys.toml:12:16: router.routes.a.retry_budget is "many"; write a number from 0 to 100
+    agentsys.toml:13:12: router.routes.a.strategy is "stiky"; did you mean "sticky"?
+    agentsys.toml:15:12: router.routes.b.strategy is "fastest"; known are "least_loaded", "round_robin", "sticky" and "plugin:NAME"
+    agentsys.toml:17:12: router.routes.c.strategy is "plugin:My plugin": "My plugin" is no name for a plugin: write it with a-z, 0-9, _ and - only
+    agentsys.toml:19:12: router.routes.d.strategy is "plugin:": "" is no name for a plugin: it is empty
+    "#);
+}
+
+#[test]
 fn a_value_where_a_table_belongs_is_told_so() {
     assert_snapshot!(mistakes(r#"router = 5
 plugins = ["echo"]"#), @r#"
@@ -156,7 +230,7 @@ storage_type = "s3""#), @r#"agentsys.toml:2:16: storage.storage_type is "s3"; wr
     assert_snapshot!(mistakes(r#"[router]
 strategy = "round-robin""#), @r#"agentsys.toml:2:12: router.strategy is "round-robin"; did you mean "round_robin"?"#);
     assert_snapshot!(mistakes(r#"[router.routes.echo]
-strategy = "sticky""#), @r#"agentsys.toml:2:12: router.routes.echo.strategy is "sticky"; known are "least_loaded" and "round_robin""#);
+strategy = "priority""#), @r#"agentsys.toml:2:12: router.routes.echo.strategy is "priority"; known are "least_loaded", "round_robin", "sticky" and "plugin:NAME""#);
 }
 
 #[test]
@@ -233,7 +307,7 @@ error_history = -1
 [plugins.Echo]
 instances = 0"#), @r#"
     agentsys.toml:2:11: router.timeout is "soon": it has no number; write seconds as a number (30.0) or text such as "30s", "500ms", "2m"
-    agentsys.toml:3:1: router.retries is no option; known are max_concurrent, max_hops, retry_count, routes, strategy and timeout
+    agentsys.toml:3:1: router.retries is no option; did you mean retry_budget?
     agentsys.toml:6:17: host.error_history is -1; write a whole number from 1 to 1000
     agentsys.toml:8:10: "Echo" is no name for a plugin: write it with a-z, 0-9, _ and - only
     agentsys.toml:9:13: plugins.Echo.instances is 0; write a whole number from 1 to 1024

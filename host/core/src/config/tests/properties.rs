@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::load;
 use crate::config::{
-    Config, Loaded, PluginSection, Restart, RouteSection, Sources, StorageType, render,
+    Config, FallbackSection, InterceptorSection, Loaded, PluginSection, Restart, RouteSection,
+    Sources, StorageType, render,
 };
 
 const GOOD: &str = r#"
@@ -17,7 +18,9 @@ plugin_dirs = ["plugins", 'more']
 drain_timeout = "10s"
 [router]
 timeout = 30.0
-routes."a b" = { timeout = 1, retry_count = 0x1f }
+interceptors = ["a", { plugin = "b", required = true }]
+fallback = { answer = [1, { x = "y" }] }
+routes."a b" = { timeout = 1, retry_count = 0x1f, fallback = { route = "c" }, retry_budget = 0.5 }
 [storage]
 storage_type = "memory"
 [[plugins.echo.config.rows]]
@@ -58,20 +61,55 @@ fn own() -> impl Strategy<Value = Value> {
     })
 }
 
+fn fallback() -> impl Strategy<Value = FallbackSection> {
+    prop_oneof![
+        "[a-z]{1,8}".prop_map(FallbackSection::Route),
+        own().prop_map(FallbackSection::Answer),
+    ]
+}
+
 fn route() -> impl Strategy<Value = RouteSection> {
-    let strategy = prop_oneof![Just("round_robin"), Just("least_loaded")];
+    let strategies = ["round_robin", "least_loaded", "sticky", "plugin:x"];
+    let some_time = || prop::option::of(duration());
     (
-        prop::option::of(duration()),
-        prop::option::of(0..=100_u32),
-        prop::option::of(1..=1_000_000_usize),
-        prop::option::of(strategy.prop_map(str::to_owned)),
+        prop::array::uniform7(some_time()),
+        prop::array::uniform4(prop::option::of(0..=100_u32)),
+        prop::array::uniform3(prop::option::of(1..=1_000_000_usize)),
+        prop::option::of(prop::sample::select(strategies.to_vec())),
+        prop::option::of(any::<bool>()),
+        prop::option::of(0.0..100.0_f64),
+        prop::option::of(fallback()),
     )
         .prop_map(
-            |(timeout, retry_count, max_concurrent, strategy)| RouteSection {
-                timeout,
-                retry_count,
-                max_concurrent,
-                strategy,
+            |(times, counts, limits, strategy, idempotent, retry_budget, fallback)| {
+                let [
+                    timeout,
+                    deadline,
+                    item_timeout,
+                    backoff,
+                    backoff_max,
+                    eject_time,
+                    longest,
+                ] = times;
+                RouteSection {
+                    timeout,
+                    deadline,
+                    item_timeout,
+                    backoff,
+                    backoff_max,
+                    eject_time,
+                    eject_time_max: longest,
+                    retry_count: counts[0],
+                    retry_min_per_second: counts[1],
+                    eject_after: counts[2],
+                    max_concurrent: limits[0],
+                    max_concurrent_per_agent: limits[1],
+                    max_queue: limits[2],
+                    strategy: strategy.map(str::to_owned),
+                    idempotent,
+                    retry_budget,
+                    fallback,
+                }
             },
         )
 }
@@ -116,7 +154,10 @@ prop_compose! {
         memory in any::<bool>(),
         timeout in duration(),
         flush in duration(),
-        route_name in "[a-zA-Zé_\".]{1,9}",
+        // No fallback has such a name.
+        route_name in "[A-Zé_\".]{1,9}",
+        fallback in prop::option::of(fallback()),
+        interceptors in prop::collection::btree_map("[a-z0-9][a-z0-9_-]{0,9}", any::<bool>(), 0..4),
         route in route(),
         plugins in prop::collection::btree_map("[a-z0-9][a-z0-9_-]{0,9}", plugin(), 0..3),
     ) -> Config {
@@ -128,6 +169,11 @@ prop_compose! {
             config.storage.storage_type = StorageType::Memory;
         }
         config.router.timeout = timeout;
+        config.router.fallback = fallback;
+        config.router.interceptors = interceptors
+            .into_iter()
+            .map(|(plugin, required)| InterceptorSection { plugin, required })
+            .collect();
         config.router.routes.insert(route_name, route);
         config.plugins = plugins;
         config

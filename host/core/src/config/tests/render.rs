@@ -44,10 +44,20 @@ fn the_whole_config_is_shown_with_the_origin_of_each_value() {
 
     [router]
     timeout = 5  # environment AGENTSYS_ROUTER__TIMEOUT
-    retry_count = 3  # default
     max_concurrent = 10  # default
+    max_queue = 10000  # default
+    retry_count = 3  # default
+    retry_budget = 0.2  # default
+    retry_min_per_second = 10  # default
+    backoff = 0.05  # default
+    backoff_max = 1  # default
+    idempotent = false  # default
+    eject_after = 5  # default
+    eject_time = 10  # default
+    eject_time_max = 300  # default
     strategy = "round_robin"  # default
     max_hops = 32  # default
+    interceptors = []  # default
 
     [router.routes."Analyze data"]
     timeout = 0.5  # agentsys.toml:3

@@ -57,6 +57,9 @@ fn schema_and_checks_agree() {
     for right in [
         "[router]\ntimeout = \"1.5 h\"",
         "[storage]\nbase_path = \"x\"\nflush_interval = 0",
+        "[router]\nfallback = { answer = [1] }\nretry_budget = 1\nbackoff = 0\nmax_queue = 0",
+        "[router.routes.x]\nfallback = { route = \"y\" }\nstrategy = \"plugin:z\"\nidempotent = true",
+        "[router]\ninterceptors = [\"a\", { plugin = \"b\", required = true }, { plugin = \"c\" }]",
         "[plugins.a-1]\nrestart = \"on_failure\"\n[plugins.a-1.config]\nx = [1, { y = 2 }]",
     ] {
         load(right);
@@ -70,6 +73,15 @@ fn schema_and_checks_agree() {
         "[router]\nretry_count = 1.5",
         "[router.routes.x]\nweight = 1",
         "[host]\nplugin_dirs = [\"\"]",
+        "[router]\nretry_budget = -0.5",
+        "[router]\neject_time = 0",
+        "[router]\nfallback = \"x\"",
+        "[router]\nfallback = {}",
+        "[router]\nfallback = { route = \"x\", answer = 1 }",
+        "[router]\nfallback = { root = \"x\" }",
+        "[router]\ninterceptors = [\"A\"]",
+        "[router]\ninterceptors = [{ required = true }]",
+        "[router]\ninterceptors = [{ plugin = \"a\", needed = true }]",
         "[storage]\nbase_path = \"x\"\nstorage_path = \"y\"",
         "[storage]\nstorage_type = \"s3\"",
         "[plugins.A]",
@@ -135,7 +147,10 @@ fn every_option_but_a_plugins_own_has_a_kind_and_a_bound() {
                 .for_each(|(key, field)| walk(field, &format!("{path}.{key}"))),
             Shape::Named(inner) | Shape::List(inner) => walk(inner, &format!("{path}.*")),
             Shape::Own => assert_eq!(path, ".plugins.*.config"),
-            Shape::Free => panic!("{path} may be anything"),
+            Shape::Fallback(fields) | Shape::Interceptor(fields) => fields
+                .iter()
+                .for_each(|(key, field)| walk(field, &format!("{path}.{key}"))),
+            Shape::Free => assert!(path.ends_with(".fallback.answer"), "{path} may be anything"),
             Shape::Whole { max, .. } => assert!(*max < u64::from(u32::MAX), "{path}"),
             _ => {}
         }
