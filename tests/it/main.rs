@@ -52,6 +52,7 @@ mod shelf;
 mod soak;
 mod stop_first;
 mod storage;
+mod streams;
 mod threads;
 mod typed;
 mod unloading;

@@ -18,6 +18,7 @@
 //! | whose code a thread runs, and whose ended the host | [`Attribution`], [`catch_crashes`] |
 
 mod attribution;
+mod call;
 mod closing;
 mod copies;
 mod description;
@@ -41,6 +42,7 @@ mod output;
 mod private;
 mod probe;
 mod services;
+mod stream;
 mod sync;
 mod task;
 mod threads;
@@ -51,6 +53,7 @@ pub use attribution::{
     About, Activity, Aftermath, Attribution, AttributionError, Crash, Doing, How, Left, MayBlock,
     Running, Tag, ThreadName, catch_crashes, may_block,
 };
+pub use call::Call;
 pub use closing::{End, Pin};
 pub use copies::{CopyError, CopyStore, PrivateCopy};
 pub use discover::{
@@ -74,7 +77,7 @@ pub use agentsys_abi::module::LinkedPlugin;
 pub use description::{ConfigIssue, ConfigKey, Description, HandlerDescription};
 pub use error::LoadError;
 pub use generation::{Generation, Source};
-pub use instance::{Call, Instance, Invoked, Outcome};
+pub use instance::{Instance, Invoked, Outcome};
 pub use lease::{Lease, LeaseKind, LeaseWatch};
 pub use linked::Linked;
 pub use output::Data;
@@ -87,6 +90,7 @@ pub use services::{
     AddedRoute, CallThreads, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
     StorageOperation, Stored, Target,
 };
+pub use stream::{CallStream, DataStream};
 pub use task::{SharedTask, Task};
 pub use threads::pass_by;
 

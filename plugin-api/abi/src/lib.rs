@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`module`] | what a plugin offers: its root module |
 //! | [`host`] | what a host offers: logs, the task at hand, the router, threads, storage, metrics |
-//! | [`call`] | one call and its answer, now or later |
+//! | [`call`] | one call and its answer, now, later or item by item |
 //! | [`payload`] | counted bytes with a content type |
 //! | [`error`] | a failure: its kind, message and causes |
 //! | [`waker`] | how a side that waits is told to look again |

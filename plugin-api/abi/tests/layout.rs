@@ -13,7 +13,8 @@ use std::mem::offset_of;
 use abi_stable::std_types::{ROption, RStr, RString, RVec};
 use agentsys_abi::bridge::{Failure, Payload};
 use agentsys_abi::call::{
-    FutureOps, FutureOpsRef, HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawFuture, RawPoll, RawReply,
+    FutureOps, FutureOpsRef, HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawFuture, RawNext, RawPoll,
+    RawReply, RawStream, StreamOps, StreamOpsRef,
 };
 use agentsys_abi::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
 use agentsys_abi::host::{
@@ -46,8 +47,9 @@ macro_rules! whole {
 
 #[test]
 fn structs_that_cross_by_value_are_frozen() {
-    layout!(RawCall, size 112, align 8, task at 0, task_id at 8, hops at 16, handler at 20, payload at 24);
+    layout!(RawCall, size 120, align 8, task at 0, task_id at 8, hops at 16, handler at 20, payload at 24, items at 112);
     layout!(RawFuture, size 16, align 8, data at 0, ops at 8);
+    layout!(RawStream, size 16, align 8, data at 0, ops at 8);
     layout!(RawError, size 72, align 8, kind at 0, flags at 4, message at 8, causes at 40);
     layout!(RawHost, size 16, align 8, context at 0, api at 8);
     layout!(
@@ -61,7 +63,7 @@ fn structs_that_cross_by_value_are_frozen() {
 
 #[test]
 fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
-    whole!(RawReply, size 96, align 8; RawPoll, size 96, align 8);
+    whole!(RawReply, size 96, align 8; RawPoll, size 96, align 8; RawNext, size 96, align 8);
     let payload = || Payload::new(bytes::Bytes::from_static(b"x"), "").into_raw();
     let failure = || RawError::from(Failure::new(kind::FAILED, "x"));
 
@@ -80,6 +82,11 @@ fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
         unreachable!()
     };
     assert_eq!((tag(&reply), apart(&reply, content)), (2, 8));
+    let reply = RawReply::Stream(RawStream::new(Ended));
+    let RawReply::Stream(content) = &reply else {
+        unreachable!()
+    };
+    assert_eq!((tag(&reply), apart(&reply, content)), (3, 8));
 
     assert_eq!(tag(&RawPoll::Pending), 0);
     let poll = RawPoll::Ok(payload());
@@ -92,11 +99,37 @@ fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
         unreachable!()
     };
     assert_eq!((tag(&poll), apart(&poll, content)), (2, 8));
+
+    assert_eq!((tag(&RawNext::Pending), tag(&RawNext::End)), (0, 3));
+    let next = RawNext::Item(payload());
+    let RawNext::Item(content) = &next else {
+        unreachable!()
+    };
+    assert_eq!((tag(&next), apart(&next, content)), (1, 8));
+    let next = RawNext::Err(failure());
+    let RawNext::Err(content) = &next else {
+        unreachable!()
+    };
+    assert_eq!((tag(&next), apart(&next, content)), (2, 8));
+}
+
+struct Ended;
+
+impl futures_core::Stream for Ended {
+    type Item = agentsys_abi::bridge::Answer;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(None)
+    }
 }
 
 #[test]
 fn vtables_grow_only_at_their_end() {
     layout!(FutureOps, size 16, align 8, poll at 0, release at 8);
+    layout!(StreamOps, size 16, align 8, poll_next at 0, release at 8);
     layout!(PayloadOps, size 16, align 8, claim at 0, release at 8);
     layout!(WakerOps, size 32, align 8, claim at 0, wake at 8, wake_by_ref at 16, release at 24);
     layout!(
@@ -123,6 +156,7 @@ fn vtables_grow_only_at_their_end() {
 fn vtables_are_handed_over_as_one_pointer() {
     whole!(
         FutureOpsRef, size 8, align 8;
+        StreamOpsRef, size 8, align 8;
         PayloadOpsRef, size 8, align 8;
         WakerOpsRef, size 8, align 8;
         HostApiRef, size 8, align 8;

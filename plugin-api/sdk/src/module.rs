@@ -11,7 +11,7 @@ use abi_stable::prefix_type::WithMetadata;
 #[cfg(not(feature = "seam-older"))]
 use abi_stable::std_types::RStr;
 use abi_stable::std_types::{ROption, RString};
-use agentsys_abi::bridge::{Failure, Handed, catch};
+use agentsys_abi::bridge::{Failure, ForeignStream, Handed, catch};
 use agentsys_abi::call::{HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawReply};
 use agentsys_abi::error::{RawError, kind};
 use agentsys_abi::host::RawHost;
@@ -117,7 +117,10 @@ impl<P: Entry> Functions<P> {
                     json!({
                         "route": handler.route,
                         "input_schema": (handler.input_schema)(),
+                        "items_schema": (handler.items_schema)(),
                         "output_schema": (handler.output_schema)(),
+                        "streams": handler.streams,
+                        "takes_items": handler.takes_items,
                     })
                 })
                 .collect();
@@ -181,11 +184,16 @@ impl<P: Entry> Functions<P> {
             raw,
             payload,
             waker,
+            items: raw.items,
             route,
             logged,
         };
         match P::handlers().get(raw.handler as usize) {
-            Some(handler) => (handler.invoke)(call(handler.route, handler.logged)),
+            Some(handler) if raw.items.is_null() || handler.takes_items => {
+                (handler.invoke)(call(handler.route, handler.logged))
+            }
+            Some(_) => takes_no_items(raw),
+            None if !raw.items.is_null() => takes_no_items(raw),
             None if raw.handler == HANDLER_PROCESS => {
                 call("process", false).run_async(|running, payload| async move {
                     running.plugin()?.process(running.context(), payload).await
@@ -250,6 +258,15 @@ impl<P: Entry> Functions<P> {
             Arc::from_raw(instance)
         }
     }
+}
+
+/// Only handlers of the macro's take items.
+#[cold]
+fn takes_no_items(call: &RawCall) -> RawReply {
+    // SAFETY: the host hands the items over with the call, and nobody else takes them; a host is never unloaded.
+    drop(unsafe { ForeignStream::taken(call.items) });
+    let message = "this handler takes no items: its argument is no `Items<T>`";
+    RawReply::Err(Failure::new(kind::INVALID_INPUT, message).into())
 }
 
 /// One that was removed a moment ago, or that there never was.
