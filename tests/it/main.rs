@@ -37,6 +37,7 @@ mod panics;
 mod pinned;
 mod player;
 mod plugin_router;
+mod plugin_sends;
 mod probe;
 mod program;
 mod reconfigured;

@@ -87,8 +87,8 @@ pub use probe::{
     VerdictCache, probe_entry,
 };
 pub use services::{
-    AddedRoute, CallThreads, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
-    StorageOperation, Stored, Target,
+    AddedRoute, AgentAnswer, AgentAnswers, CallThreads, LogLine, MetricKind, MetricUpdate, Routed,
+    SendOptions, Services, StorageAnswer, StorageOperation, Stored, Target,
 };
 pub use stream::{CallStream, DataStream};
 pub use task::{SharedTask, Task};

@@ -106,3 +106,52 @@ impl Stream for Payloads {
         next.map(|next| next.map(|item| item.map(Data::into_payload)))
     }
 }
+
+/// Items that a plugin sends with a task of its own, for whoever is to read them.
+pub(crate) struct SentItems {
+    /// None once they have ended.
+    items: Option<ForeignStream>,
+    lease: Lease,
+}
+
+impl SentItems {
+    /// None where the generation is being closed: then they are dropped at once, while its own code still runs.
+    pub(crate) fn new(items: ForeignStream, mapping: &Mapping) -> Option<Self> {
+        let lease = mapping.lease(LeaseKind::Stream)?;
+        Some(Self {
+            items: Some(items),
+            lease,
+        })
+    }
+}
+
+impl Stream for SentItems {
+    type Item = Outcome;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        let Self { items, lease } = &mut *self;
+        if items.is_none() {
+            return Poll::Ready(None);
+        }
+        lease.leases().run(Activity::Sending, || {
+            let Some(running) = items else {
+                return Poll::Ready(None);
+            };
+            let next = std::task::ready!(Pin::new(running).poll_next(cx));
+            if next.is_none() {
+                *items = None;
+            }
+            let data = |payload| Data::from_payload(payload, lease.mapping());
+            Poll::Ready(next.map(|item| item.map(data)))
+        })
+    }
+}
+
+impl Drop for SentItems {
+    fn drop(&mut self) {
+        let Self { items, lease } = self;
+        if items.is_some() {
+            lease.leases().run(Activity::Sending, || *items = None);
+        }
+    }
+}

@@ -18,8 +18,9 @@ use agentsys_abi::call::{
 };
 use agentsys_abi::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
 use agentsys_abi::host::{
-    HostApi, HostApiRef, LogApi, LogApiRef, MetricsApi, MetricsApiRef, RawHost, RouterApi,
-    RouterApiRef, StorageApi, StorageApiRef, TaskApi, TaskApiRef, metric, target,
+    FLAG_IDEMPOTENT, HostApi, HostApiRef, LogApi, LogApiRef, MetricsApi, MetricsApiRef, RawHost,
+    RawLabel, RawTaskOptions, RouterApi, RouterApiRef, StorageApi, StorageApiRef, TaskApi,
+    TaskApiRef, metric, target,
 };
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::{OWNER_WORDS, PayloadOps, PayloadOpsRef, RawPayload};
@@ -28,14 +29,15 @@ use agentsys_abi::waker::{RawWaker, WakerOps, WakerOpsRef};
 
 /// The size and alignment of a type, and the offset of each of its fields.
 macro_rules! layout {
-    ($type:ident, size $size:literal, align $align:literal, $($field:ident at $offset:literal),+) => {
-        let _all_fields = |it: $type| {
+    ($type:ident$(<$lifetime:lifetime>)?, size $size:literal, align $align:literal, $($field:ident at $offset:literal),+) => {{
+        let _all_fields = |it: $type$(<$lifetime>)?| {
             let $type { $($field: _),+ } = it;
         };
+        type It = $type$(<$lifetime>)?;
         let name = stringify!($type);
-        assert_eq!((size_of::<$type>(), align_of::<$type>()), ($size, $align), "{name}");
-        $(assert_eq!(offset_of!($type, $field), $offset, "{name}.{}", stringify!($field));)+
-    };
+        assert_eq!((size_of::<It>(), align_of::<It>()), ($size, $align), "{name}");
+        $(assert_eq!(offset_of!(It, $field), $offset, "{name}.{}", stringify!($field));)+
+    }};
 }
 
 /// The size and alignment of a type without fields to see.
@@ -56,6 +58,11 @@ fn structs_that_cross_by_value_are_frozen() {
         RawPayload, size 88, align 8,
         data at 0, len at 8, content_type at 16, content_type_len at 24, owner at 32, ops at 80
     );
+    layout!(
+        RawTaskOptions<'static>, size 56, align 8,
+        remaining at 0, flags at 8, key at 16, labels at 40
+    );
+    layout!(RawLabel<'static>, size 32, align 8, name at 0, value at 16);
     layout!(RawWaker, size 16, align 8, data at 0, ops at 8);
     assert_eq!(OWNER_WORDS, 6);
     whole!(Destructor, size 8, align 8; ThreadBody, size 8, align 8);
@@ -137,8 +144,14 @@ fn vtables_grow_only_at_their_end() {
         log at 0, task at 8, router at 16, threads at 24, storage at 32, metrics at 40, plugin_name at 48
     );
     layout!(LogApi, size 16, align 8, max_level at 0, write at 8);
-    layout!(TaskApi, size 32, align 8, claim at 0, release at 8, remaining at 16, is_cancelled at 24);
-    layout!(RouterApi, size 24, align 8, send at 0, add_route at 8, remove_route at 16);
+    layout!(
+        TaskApi, size 64, align 8,
+        claim at 0, release at 8, remaining at 16, is_cancelled at 24, key at 32, label at 40, label_at at 48, traceparent at 56
+    );
+    layout!(
+        RouterApi, size 48, align 8,
+        send at 0, add_route at 8, remove_route at 16, send_with at 24, open_stream at 32, broadcast at 40
+    );
     layout!(StorageApi, size 32, align 8, get at 0, put at 8, delete at 16, scan at 24);
     layout!(MetricsApi, size 16, align 8, register at 0, update at 8);
     layout!(
@@ -199,7 +212,7 @@ fn codes_keep_their_numbers() {
         ],
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     );
-    assert_eq!((FLAG_RETRYABLE, FLAG_POISONED), (1, 2));
+    assert_eq!((FLAG_RETRYABLE, FLAG_POISONED, FLAG_IDEMPOTENT), (1, 2, 1));
     assert_eq!([HANDLER_ADDED, HANDLER_PROCESS], [0x8000_0000, 0xffff_ffff]);
     assert_eq!([target::ROUTE, target::AGENT, target::PLUGIN], [0, 1, 2]);
     assert_eq!(

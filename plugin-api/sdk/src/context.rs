@@ -159,6 +159,44 @@ impl Context {
         unsafe { (self.host().raw().api.task().is_cancelled())(self.task) != 0 }
     }
 
+    /// The key by which tasks of a kind are told apart, if the task's sender gave it one.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        let key = self.host().raw().api.task().key()?;
+        // SAFETY: the constructors' promise: the task is valid, and longer than what it lends is used here.
+        let key = unsafe { key(self.task) };
+        key.into_option().map(|key| key.as_slice())
+    }
+
+    /// The value of one of the task's labels.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let label = self.host().raw().api.task().label()?;
+        // SAFETY: as for `key`.
+        let value = unsafe { label(self.task, name.into()) };
+        value.into_option().map(|value| value.as_str())
+    }
+
+    /// The task's labels: their names and values.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let label_at = self.host().raw().api.task().label_at();
+        // SAFETY: as for `key`.
+        let at = move |place| unsafe { label_at?(self.task, place) }.into_option();
+        (0..)
+            .map_while(at)
+            .map(|label| (label.name.as_str(), label.value.as_str()))
+    }
+
+    /// The task's trace in the form of the W3C's `traceparent`, to be handed on to others; it is the same, but for its last part, for all tasks that are part of
+    /// one. None on a host without traces.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        let traceparent = self.host().raw().api.task().traceparent()?;
+        // SAFETY: the constructors' promise: the task is valid.
+        let trace = unsafe { traceparent(self.task) };
+        (!trace.is_empty()).then(|| trace.as_str().to_owned())
+    }
+
     /// Routes a task that is part of this one: short for `router().route_task(…)`.
     ///
     /// # Errors

@@ -53,6 +53,8 @@
 //! host for an author's tests.
 
 mod added;
+mod answers;
+mod asking;
 mod call_log;
 mod config;
 mod context;
@@ -65,6 +67,7 @@ mod items;
 mod logs;
 mod metrics;
 mod module;
+mod options;
 mod panics;
 mod payload;
 mod plugin;
@@ -81,6 +84,7 @@ mod threads;
 
 pub use added::AddedRoute;
 pub use agentsys_plugin_macros::{plugin, plugin_config, routes};
+pub use answers::{AgentAnswer, Answers};
 pub use config::{ConfigProblem, NoConfig, PluginConfig};
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
@@ -88,6 +92,7 @@ pub use futures_core::Stream;
 pub use host::Host;
 pub use items::Items;
 pub use metrics::{Counter, Gauge, Histogram, Measured, Metrics};
+pub use options::TaskOptions;
 pub use payload::{FromPayload, IntoPayload, Payload, ReadPayload, content_type};
 pub use plugin::Plugin;
 pub use produce::{Out, Produced, produce};
@@ -103,7 +108,7 @@ struct FromPython;
 pub mod prelude {
     pub use crate::{
         Context, Error, ErrorKind, Host, Items, NoConfig, Payload, Plugin, ReadPayload, Result,
-        Stream, plugin, plugin_config, produce, routes,
+        Stream, TaskOptions, plugin, plugin_config, produce, routes,
     };
 }
 

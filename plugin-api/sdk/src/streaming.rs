@@ -1,8 +1,9 @@
-//! How a handler that answers a stream is called.
+//! How a handler that answers a stream is called, and how a stream goes with a task of the plugin's own.
 //!
 //! All of the author's code runs where a future's does, in the plugin's runtime and behind a wall: the call of the function itself too, at the first poll. So nothing
 //! is done before the first item is asked for, and what fails before it is the first item.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::handler::{Call, Reply, Running, failed, name};
 use crate::items::Source;
 use crate::panics;
+use crate::payload::IntoPayload;
 use crate::plugin::Plugin;
 use crate::produce::{Out, produce};
 use crate::runtime::InRuntime;
@@ -61,8 +63,8 @@ impl<P: Plugin> Call<'_, P> {
         let body = |out| handler(running, payload.take(), out);
         // What passes the walls within can only be the SDK's own fault.
         let begun = catch(|| match log {
-            None => begin_stream(route, scope, || produce(body)),
-            Some(log) => begin_stream(route, scope, || log.through(produce(body))),
+            None => begin_stream(What::Route(route), scope, || produce(body)),
+            Some(log) => begin_stream(What::Route(route), scope, || log.through(produce(body))),
         });
         match begun {
             Ok(Ok(stream)) => Reply::Stream(stream),
@@ -72,27 +74,53 @@ impl<P: Plugin> Call<'_, P> {
     }
 }
 
-fn begin_stream<S>(
-    route: &'static str,
-    scope: Option<Scope>,
-    make: impl FnOnce() -> S,
-) -> Result<RawStream>
+/// Hands a stream of the author's over to the host, with a task that it goes along with.
+pub(crate) fn send_along<S, T, Kind>(items: S, scope: Option<Scope>) -> Result<RawStream>
+where
+    S: Stream<Item = Result<T>> + Send + 'static,
+    T: IntoPayload<Kind> + 'static,
+    Kind: 'static,
+{
+    begin_stream(What::Sent, scope, || {
+        produce(move |out: Out<Payload>| out.all_of(items))
+    })
+}
+
+fn begin_stream<S>(what: What, scope: Option<Scope>, make: impl FnOnce() -> S) -> Result<RawStream>
 where
     S: Stream<Item = Result<Payload>> + Send + 'static,
 {
-    let stream = panics::catch(|| name(route), || scope::run(scope.as_ref(), make))?;
+    let stream = panics::catch(|| what.to_string(), || scope::run(scope.as_ref(), make))?;
     let stream = InRuntime::new(InScope::new(stream, scope))?;
     Ok(RawStream::new(Guarded {
         stream: Some(stream),
-        route,
+        what,
     }))
+}
+
+/// Whose code a stream is.
+#[derive(Clone, Copy)]
+enum What {
+    /// A handler's.
+    Route(&'static str),
+    /// Made to go along with a task.
+    Sent,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route(route) => f.write_str(&name(route)),
+            Self::Sent => f.write_str("a stream of items that goes with a task"),
+        }
+    }
 }
 
 /// A stream of the author's whose panics come back as its last item.
 struct Guarded<S> {
     /// None after a panic. Pinned with the whole.
     stream: Option<InRuntime<InScope<S>>>,
-    route: &'static str,
+    what: What,
 }
 
 impl<S: Stream<Item = Result<Payload>>> Stream for Guarded<S> {
@@ -100,12 +128,12 @@ impl<S: Stream<Item = Result<Payload>>> Stream for Guarded<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Answer>> {
         // SAFETY: `stream` is pinned with `self` and never moved out, only dropped in place by `set(None)`.
-        let (mut slot, route) = unsafe {
+        let (mut slot, what) = unsafe {
             let this = self.get_unchecked_mut();
-            (Pin::new_unchecked(&mut this.stream), this.route)
+            (Pin::new_unchecked(&mut this.stream), this.what)
         };
         let polled = panics::catch(
-            || name(route),
+            || what.to_string(),
             || match slot.as_mut().as_pin_mut() {
                 Some(stream) => stream.poll_next(cx),
                 None => Poll::Ready(None),
@@ -115,7 +143,7 @@ impl<S: Stream<Item = Result<Payload>>> Stream for Guarded<S> {
             Ok(next) => next,
             Err(panic) => {
                 // Here, where the runtime is entered for it: what panicked is not polled again.
-                let _ = panics::catch(|| name(route), || slot.set(None));
+                let _ = panics::catch(|| what.to_string(), || slot.set(None));
                 Poll::Ready(Some(Err(panic)))
             }
         };

@@ -18,9 +18,10 @@ use super::thread::JoinHandle;
 use crate::instance::Instance;
 use crate::output::Data;
 use crate::services::{
-    AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageOperation, Stored,
-    Target,
+    AddedRoute, AgentAnswers, LogLine, MetricKind, MetricUpdate, Routed, SendOptions, Services,
+    StorageOperation, Stored, Target,
 };
+use crate::stream::DataStream;
 use crate::task::Task;
 
 pub(super) static PLUGIN: Plugin = Plugin {
@@ -221,7 +222,29 @@ impl Services for NoServices {
         is_not_called()
     }
 
-    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data, _: SendOptions) -> Routed {
+        is_not_called()
+    }
+
+    fn stream(
+        &self,
+        _: Option<&dyn Task>,
+        _: Target,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+        _: Option<DataStream>,
+    ) -> Result<DataStream, Failure> {
+        is_not_called()
+    }
+
+    fn broadcast(
+        &self,
+        _: Option<&dyn Task>,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+    ) -> Result<AgentAnswers, Failure> {
         is_not_called()
     }
 

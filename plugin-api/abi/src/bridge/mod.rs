@@ -4,6 +4,7 @@
 //! that is the same on both sides and full of `unsafe`, so it stands here once, compiled into each side.
 //! Everything in it is safe to use where it says so; no function handed to the other side unwinds.
 
+pub mod answers;
 pub mod entries;
 mod failure;
 mod future;
