@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use agentsys_abi::bridge::{Failure, ForeignFuture};
+use agentsys_abi::bridge::{Answer, Failure, ForeignFuture};
 use agentsys_abi::error::kind;
 
 use crate::attribution::Activity;
@@ -30,26 +30,38 @@ impl Call {
             instance: Arc::clone(instance),
         }
     }
+
+    /// Polls, and makes what is wanted of the answer, while the plugin's future is still there. What `finish` drops of the plugin's, it drops in the plugin's surroundings.
+    pub(crate) fn poll_for<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        finish: impl FnOnce(&Arc<Instance>, &ForeignFuture, Answer) -> Result<R, Failure>,
+    ) -> Poll<Result<R, Failure>> {
+        let Self {
+            future,
+            activity,
+            instance,
+            ..
+        } = self;
+        instance.held().leases().run(*activity, || {
+            let Some(running) = future else {
+                let message = "a call was polled after it was ready";
+                return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
+            };
+            let answer = std::task::ready!(Pin::new(&mut *running).poll(cx));
+            let finished = finish(instance, running, answer);
+            *future = None;
+            Poll::Ready(finished)
+        })
+    }
 }
 
 impl Future for Call {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Self {
-            future,
-            activity,
-            instance,
-            ..
-        } = &mut *self;
-        instance.held().leases().run(*activity, || {
-            let Some(running) = future else {
-                let message = "a call was polled after it was ready";
-                return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
-            };
-            let answer = std::task::ready!(Pin::new(running).poll(cx));
-            *future = None;
-            Poll::Ready(answer.map(|payload| instance.data(payload)))
+        self.poll_for(cx, |instance, _, answer| {
+            answer.map(|payload| instance.data(payload))
         })
     }
 }

@@ -13,6 +13,12 @@ pub struct Description {
     /// The JSON schema of its config.
     #[serde(default)]
     pub config_schema: Option<serde_json::Value>,
+    /// Whether it has a strategy.
+    #[serde(default)]
+    pub strategy: bool,
+    /// Whether it has an interceptor.
+    #[serde(default)]
+    pub interceptor: bool,
     /// Its handlers, in the order of their numbers.
     pub handlers: Vec<HandlerDescription>,
 }

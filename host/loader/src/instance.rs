@@ -97,6 +97,10 @@ impl Instance {
         self.raw
     }
 
+    pub(crate) fn module(&self) -> PluginModuleRef {
+        self.module
+    }
+
     /// Initializes it with its config, a JSON object.
     pub fn initialize(self: &Arc<Self>, config: Bytes) -> Invoked {
         let mut config = Payload::new(config, "application/json").into_raw();

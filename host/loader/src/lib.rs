@@ -13,6 +13,7 @@
 //! | opened, its layout checked, bound | [`Generation::open`] |
 //! | linked into the program in place of a file | [`Linked`], [`Generation::link`] |
 //! | made, initialized, called, cleaned up | [`Instance`] |
+//! | asked who does a task, shown others' tasks | [`Instance::select_agent`], [`Instance::before_task`] |
 //! | closed, unmapped and seen to be, or pinned for a reason | [`End`] |
 //! | what plugins may ask of the host | [`Services`] |
 //! | whose code a thread runs, and whose ended the host | [`Attribution`], [`catch_crashes`] |
@@ -29,6 +30,7 @@ mod host_api;
 mod host_dirs;
 mod inspect;
 mod instance;
+mod intercepting;
 mod layout;
 mod lease;
 mod library;
@@ -41,6 +43,7 @@ mod model;
 mod output;
 mod private;
 mod probe;
+mod selecting;
 mod services;
 mod stream;
 mod sync;
@@ -78,6 +81,9 @@ pub use description::{ConfigIssue, ConfigKey, Description, HandlerDescription};
 pub use error::LoadError;
 pub use generation::{Generation, Source};
 pub use instance::{Instance, Invoked, Outcome};
+pub use intercepting::{
+    DataView, EndedView, Looked, LookingAfter, LookingBefore, OutcomeView, Verdict,
+};
 pub use lease::{Lease, LeaseKind, LeaseWatch};
 pub use linked::Linked;
 pub use output::Data;
@@ -86,6 +92,7 @@ pub use probe::{
     DEFAULT_PROBE_TIMEOUT, NoProber, ProbeError, ProbeFault, ProbeReport, Prober, Stage,
     VerdictCache, probe_entry,
 };
+pub use selecting::{AgentView, Agents, Selected, Selecting};
 pub use services::{
     AddedRoute, AgentAnswer, AgentAnswers, CallThreads, LogLine, MetricKind, MetricUpdate, Routed,
     SendOptions, Services, StorageAnswer, StorageOperation, Stored, Target,

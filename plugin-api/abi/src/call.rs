@@ -68,6 +68,8 @@ pub struct FutureOps {
     /// Cancels and frees.
     #[sabi(last_prefix_field)]
     pub release: unsafe extern "C" fn(*mut ()),
+    /// Which kind of answer it was, for a future that is ready with one of several: asked once ready, before its release. Absent: 0.
+    pub code: unsafe extern "C" fn(*mut ()) -> u32,
 }
 
 /// What a poll found.

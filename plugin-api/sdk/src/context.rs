@@ -1,10 +1,11 @@
-//! The task at hand, as a handler sees it.
+//! The task at hand, as a handler sees it, and as it is shown to a strategy or an interceptor.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use agentsys_abi::bridge::Payload;
 use agentsys_abi::call::RawCall;
+use agentsys_abi::routing::RawTask;
 
 use crate::error::Result;
 use crate::host::Host;
@@ -82,6 +83,42 @@ impl Context {
             route: route.to_owned(),
         }));
         context
+    }
+
+    /// The context of a task that is another agent's, until the function that is shown it returns.
+    ///
+    /// # Safety
+    /// `task`, what it names, and `host` must outlive the context.
+    #[inline]
+    pub(crate) unsafe fn shown(host: &Host, task: &RawTask<'_>) -> Self {
+        let route: *const str = task.route.as_str();
+        Self {
+            host,
+            task: task.task,
+            task_id: task.task_id,
+            hops: task.hops,
+            // SAFETY: only the lifetime's name goes: it is read through the context alone, which the route outlives.
+            route: unsafe { &*route },
+            own: None,
+            claimed: false,
+        }
+    }
+
+    /// The same for what goes on after that.
+    pub(crate) fn kept(host: &Host, task: &RawTask<'_>) -> Self {
+        Self {
+            host,
+            // SAFETY: the task is valid during the call.
+            task: unsafe { (host.raw().api.task().claim())(task.task) },
+            task_id: task.task_id,
+            hops: task.hops,
+            route: "",
+            own: Some(Box::new(Own {
+                host: host.clone(),
+                route: task.route.as_str().to_owned(),
+            })),
+            claimed: true,
+        }
     }
 
     /// The host.

@@ -264,8 +264,22 @@ pub(crate) fn start<F>(
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
 {
+    start_as(what, scope, waker, make, RawFuture::new)
+}
+
+/// The same, where a future that is handed over is made one of the seam's by `cross`.
+pub(crate) fn start_as<F>(
+    what: Cow<'static, str>,
+    scope: Option<Scope>,
+    waker: *const RawWaker,
+    make: impl FnOnce() -> F,
+    cross: impl FnOnce(Pin<Box<Guarded<F>>>) -> RawFuture,
+) -> Reply
+where
+    F: Future<Output = Result<Payload>> + Send + 'static,
+{
     // What passes the walls within can only be the SDK's own fault.
-    catch(|| begin(what, scope, waker, make)).unwrap_or_else(|message| {
+    catch(|| begin(what, scope, waker, make, cross)).unwrap_or_else(|message| {
         let failure = Failure::panicked("the plugin", &message);
         Reply::Err(failure.into())
     })
@@ -276,6 +290,7 @@ fn begin<F>(
     scope: Option<Scope>,
     waker: *const RawWaker,
     make: impl FnOnce() -> F,
+    cross: impl FnOnce(Pin<Box<Guarded<F>>>) -> RawFuture,
 ) -> Reply
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
@@ -298,7 +313,7 @@ where
             return Reply::ready(answer);
         }
     }
-    Reply::Pending(RawFuture::new(future))
+    Reply::Pending(cross(future))
 }
 
 #[cold]
@@ -307,7 +322,7 @@ pub(crate) fn failed(error: Error) -> Reply {
 }
 
 /// A future of the author's whose panics come back as errors.
-struct Guarded<F> {
+pub(crate) struct Guarded<F> {
     future: InRuntime<InScope<F>>,
     what: Cow<'static, str>,
 }
@@ -334,6 +349,8 @@ impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
 pub(crate) fn name(what: &str) -> String {
     match what {
         "initialize" | "cleanup" | "process" => format!("`{what}`"),
+        // No route's name has one.
+        function if function.starts_with('`') => function.to_owned(),
         route => format!("the handler of route `{route}`"),
     }
 }

@@ -58,13 +58,17 @@ pub enum Activity {
     EndingThread,
     /// Items that it sends with a task are asked for, or dropped.
     Sending,
+    /// Its strategy chooses who does a task.
+    Selecting,
+    /// Its interceptor looks at a task.
+    Intercepting,
 }
 
 /// The first code that is no handler's number. Files name fewer routes: see [`MAX_RECORDS`](crate::MAX_RECORDS).
 const SPECIAL: u16 = 0xf000;
 
 /// The codes from [`SPECIAL`] on. They are read again by later builds of the host, so they only ever grow in number.
-const CODES: [Activity; 13] = [
+const CODES: [Activity; 15] = [
     Activity::Handler(HANDLER_PROCESS),
     Activity::Handler(HANDLER_ADDED),
     Activity::Opening,
@@ -78,6 +82,8 @@ const CODES: [Activity; 13] = [
     Activity::OwnThread,
     Activity::EndingThread,
     Activity::Sending,
+    Activity::Selecting,
+    Activity::Intercepting,
 ];
 
 impl Activity {
@@ -99,6 +105,8 @@ impl Activity {
             Self::OwnThread => 10,
             Self::EndingThread => 11,
             Self::Sending => 12,
+            Self::Selecting => 13,
+            Self::Intercepting => 14,
         };
         SPECIAL + place
     }
@@ -157,6 +165,8 @@ impl fmt::Display for Doing {
             Activity::OwnThread => "a thread of its own",
             Activity::EndingThread => "what it left on a thread that ends",
             Activity::Sending => "the items that it sends",
+            Activity::Selecting => "its strategy",
+            Activity::Intercepting => "its interceptor",
         })
     }
 }

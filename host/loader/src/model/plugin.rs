@@ -12,6 +12,7 @@ use agentsys_abi::error::RawError;
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::RawPayload;
+use agentsys_abi::routing::{RawAgents, RawOutcome, RawSelection, RawTask, RawVerdict};
 use agentsys_abi::waker::RawWaker;
 
 use super::thread::JoinHandle;
@@ -147,6 +148,9 @@ pub(super) const MODULE: PluginModuleRef = PluginModuleRef(
             blocking_threads: 0,
             save_state,
             restore_state,
+            select_agent,
+            before_task,
+            after_task,
         })
     }
     .static_as_prefix(),
@@ -205,6 +209,33 @@ unsafe extern "C" fn restore_state(
     _: *const (),
     _: *mut RawPayload,
     _: RStr<'_>,
+    _: *const RawWaker,
+) -> RawReply {
+    is_not_called()
+}
+
+unsafe extern "C" fn select_agent(
+    _: *const (),
+    _: *const RawTask<'_>,
+    _: *const RawAgents,
+    _: *const RawWaker,
+) -> RawSelection {
+    is_not_called()
+}
+
+unsafe extern "C" fn before_task(
+    _: *const (),
+    _: *const RawTask<'_>,
+    _: *const RawPayload,
+    _: *const RawWaker,
+) -> RawVerdict {
+    is_not_called()
+}
+
+unsafe extern "C" fn after_task(
+    _: *const (),
+    _: *const RawTask<'_>,
+    _: *const RawOutcome<'_>,
     _: *const RawWaker,
 ) -> RawReply {
     is_not_called()
