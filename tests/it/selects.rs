@@ -205,6 +205,30 @@ async fn a_choice_under_way_keeps_its_generation_open_and_is_cancelled_by_its_dr
 }
 
 #[tokio::test]
+async fn the_sample_prefers_agents_by_their_label_and_then_idle_ones() {
+    let place = Place::new();
+    let (generation, _) = open(&place, "priority_strategy", NoServices);
+    let instance = Instance::create(&generation).unwrap();
+    let config = r#"{"label": "tier", "spill_at": 9}"#;
+    let initialized = instance.initialize(config.into()).outcome().await;
+    initialized.unwrap();
+    let mut agents = agents();
+    for (agent, tier) in agents.0.iter_mut().zip(["1", "1", "2"]) {
+        agent.labels = Box::leak(Box::new([("tier", tier)]));
+    }
+    let select = |agents: &SomeAgents| {
+        let task = LabelledTask(&[]);
+        match instance.select_agent(&task, "work", agents, None) {
+            Selected::Now(place) => place,
+            other => panic!("not at once: {other:?}"),
+        }
+    };
+    assert_eq!(select(&agents), Some(1));
+    agents.0[2].in_flight = 8;
+    assert_eq!(select(&agents), Some(2));
+}
+
+#[tokio::test]
 async fn a_plugin_without_a_strategy_says_that_it_has_none() {
     let place = Place::new();
     let (generation, _) = open(&place, "steps", NoServices);

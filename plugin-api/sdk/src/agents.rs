@@ -1,5 +1,10 @@
 //! Those who can do a task, as a strategy sees them: read where the host has them, and copied only for one that goes on.
 
+#![cfg_attr(
+    feature = "seam-older",
+    allow(dead_code, reason = "the older seam has no function that asks")
+)]
+
 use std::fmt;
 use std::time::Duration;
 
@@ -33,6 +38,22 @@ unsafe impl Sync for Agents<'_> {}
 impl<'a> Agents<'a> {
     pub(crate) fn lent(raw: &'a RawAgents) -> Self {
         Self(Of::Lent(raw))
+    }
+
+    /// Agents of a test.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_test(
+        agents: impl Iterator<Item = crate::testing::TestAgent>,
+    ) -> Agents<'static> {
+        let kept = agents.zip(1..).map(|(agent, id)| Kept {
+            id,
+            name: agent.name,
+            weight: agent.weight,
+            in_flight: agent.in_flight,
+            latency: agent.latency,
+            labels: agent.labels,
+        });
+        Agents(Of::Kept(kept.collect()))
     }
 
     /// Copies, for what goes on after its call.

@@ -89,6 +89,10 @@ impl Context {
     ///
     /// # Safety
     /// `task`, what it names, and `host` must outlive the context.
+    #[cfg_attr(
+        feature = "seam-older",
+        allow(dead_code, reason = "the older seam shows none")
+    )]
     #[inline]
     pub(crate) unsafe fn shown(host: &Host, task: &RawTask<'_>) -> Self {
         let route: *const str = task.route.as_str();
@@ -105,6 +109,10 @@ impl Context {
     }
 
     /// The same for what goes on after that.
+    #[cfg_attr(
+        feature = "seam-older",
+        allow(dead_code, reason = "the older seam shows none")
+    )]
     pub(crate) fn kept(host: &Host, task: &RawTask<'_>) -> Self {
         Self {
             host,

@@ -1,5 +1,10 @@
 //! How a task ended, as an interceptor sees it.
 
+#![cfg_attr(
+    feature = "seam-older",
+    allow(dead_code, reason = "the older seam has no function that asks")
+)]
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
