@@ -246,6 +246,66 @@ async fn looks_under_way_keep_their_generation_open_and_are_cancelled_by_their_d
 }
 
 #[tokio::test]
+async fn the_activity_logger_writes_down_tasks_of_agents_that_know_nothing_of_it() {
+    let place = Place::new();
+    let (generation, _) = open(&place, "activity_logger", NoServices);
+    assert!(generation.description().interceptor);
+    let instance = Instance::create(&generation).unwrap();
+    let log = place.path().join("activity.log");
+    let config = serde_json::json!({
+        "log_file": log,
+        "log_format": "{level} {message}",
+        "ignore_agents": ["quiet"],
+        "levels": { "errors-only": "error" },
+    });
+    let initialized = instance.initialize(config.to_string().into());
+    initialized.outcome().await.unwrap();
+
+    let bytes = Bytes::from_static(b"secret");
+    let answer = EndedView::Answer(view(&bytes));
+    let before = instance.before_task(&LabelledTask(&[]), "work", view(&bytes), None);
+    assert_eq!(before.outcome().await, Ok(Verdict::Continue));
+    let see = |agent, ended| {
+        let outcome = OutcomeView {
+            agent,
+            ..outcome(ended)
+        };
+        let looked = instance.after_task(&LabelledTask(&[]), "work", &outcome, None);
+        assert!(matches!(looked, Looked::Ready(Ok(()))), "{looked:?}");
+    };
+    for agent in [
+        Some("worker"),
+        None,
+        Some("quiet"),
+        Some("errors-only"),
+        Some("activity_logger"),
+    ] {
+        see(agent, answer);
+        see(agent, LATE);
+    }
+    see(Some("worker"), EndedView::Stream);
+
+    let details = r#"{"attempts":2,"ms":5.0,"route":"work","task":7}"#;
+    let done = |agent| format!("INFO Agent '{agent}' - answered: {details}");
+    let late = |agent| {
+        format!("ERROR Agent '{agent}' encountered error: too late: snow [timeout] {details}")
+    };
+    let lines = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            done("worker"),
+            late("worker"),
+            done("work"),
+            late("work"),
+            late("errors-only"),
+            format!("INFO Agent 'worker' - streamed: {details}"),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_plugin_that_intercepts_nothing_says_so() {
     let place = Place::new();
     let (generation, _) = open(&place, "steps", NoServices);
