@@ -201,8 +201,10 @@ impl AddedRoutes {
             meters: Arc::clone(&self.meters),
             serving: Weak::clone(serving),
         };
-        let added = self.router.register_agent(&route.name, Arc::new(agent));
-        added.map_err(|error| invalid(error.to_string()))
+        let added: Vec<(String, Arc<dyn Agent>)> = vec![(route.name.clone(), Arc::new(agent))];
+        let ids = self.router.register_agents(added);
+        ids.map(|ids| ids[0])
+            .map_err(|error| invalid(error.to_string()))
     }
 
     fn unregister(&self, agents: Vec<AgentId>) {

@@ -72,9 +72,8 @@ impl Target {
             "Answers with its input.",
             |_: &_, data: Payload| Ok(data),
         );
-        host.router()
-            .register_agent("closure", Arc::new(closure))
-            .expect("a route");
+        let closure = host.router().register_agent("closure", Arc::new(closure));
+        runtime.block_on(closure).expect("a route");
         Self {
             library,
             instance,
