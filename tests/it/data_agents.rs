@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use agentsys_host::Payload;
+use agentsys_loader::{CallStream, DataStream, Generation, Instance, Invoked};
 use agentsys_router::ErrorKind;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, TestHost};
+use crate::harness::loader::{Ending, NoServices, SomeTask, handler, open, text};
+use crate::harness::{Place, Setup, TestHost};
 
 async fn host() -> TestHost {
     Setup::with(&["data_agents"]).start().await
@@ -139,4 +143,123 @@ async fn a_ragged_row_is_an_error_with_its_line() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.message().contains("line 3"), "{}", error.message());
+}
+
+/// `process_stream`, called at the loader.
+struct Streaming {
+    place: Place,
+    generation: Generation,
+    instance: Arc<Instance>,
+    end: Ending,
+}
+
+impl Streaming {
+    async fn new() -> Self {
+        let place = Place::new();
+        let (generation, end) = open(&place, "data_agents", NoServices);
+        let instance = Instance::create(&generation).unwrap();
+        let folder = place.path().join("tables");
+        fs::create_dir(&folder).unwrap();
+        let config = json!({ "folder": folder }).to_string();
+        instance.initialize(config.into()).outcome().await.unwrap();
+        Self {
+            place,
+            generation,
+            instance,
+            end,
+        }
+    }
+
+    fn stream(&self, request: &Value, items: Option<DataStream>) -> CallStream {
+        let number = handler(&self.generation, "process_stream");
+        let data = text(&request.to_string());
+        let invoked = match items {
+            None => self.instance.invoke(number, &SomeTask, data, None),
+            Some(items) => self
+                .instance
+                .invoke_with_items(number, &SomeTask, data, items, None),
+        };
+        match invoked {
+            Invoked::Stream(stream) => stream,
+            other => panic!("no stream: {other:?}"),
+        }
+    }
+
+    async fn all(&self, request: Value, items: Option<DataStream>) -> Vec<String> {
+        self.stream(&request, items)
+            .map(|item| match item {
+                Ok(data) => String::from_utf8(data.bytes.to_vec()).unwrap(),
+                Err(failure) => format!("error: {}", failure.message),
+            })
+            .collect()
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_tables_rows_come_item_by_item_from_text_a_file_and_items() {
+    let it = Streaming::new().await;
+    let left = [r#"{"b":"x","a":1}"#, r#"{"b":"y","a":3}"#];
+    let steps = json!([
+        { "op": "drop_missing" },
+        { "op": "select", "columns": ["b", "a"] },
+    ]);
+    let table = "a,b\n1,x\n2,\n3,y\n";
+    let request = json!({ "table": table, "steps": steps });
+    assert_eq!(it.all(request, None).await, left);
+
+    fs::write(it.place.path().join("tables/t.csv"), table).unwrap();
+    let request = json!({ "file": "t.csv", "steps": steps });
+    assert_eq!(it.all(request, None).await, left);
+
+    let items = [
+        r#"{"a":1,"b":"x"}"#,
+        r#"{"a":2}"#,
+        r#"{"a":2,"c":0}"#,
+        "[]",
+        r#"{"a":3,"b":"y"}"#,
+    ];
+    let items = stream::iter(items.map(|item| Ok(text(item))));
+    let request = json!({ "steps": steps });
+    let answers = it.all(request, Some(Box::pin(items))).await;
+    assert_eq!((&*answers[0], &*answers[3]), (left[0], left[1]));
+    assert_eq!(
+        answers[1],
+        "error: the object at index 2 has the key \"c\", which the first one, whose keys are the columns, had not"
+    );
+    assert!(answers[2].starts_with("error: the input does not fit"));
+}
+
+#[tokio::test]
+async fn files_outside_of_the_folder_of_tables_are_not_read() {
+    let it = Streaming::new().await;
+    let outside = it.place.path().join("secret.csv");
+    fs::write(&outside, "a\n1\n").unwrap();
+    let not_in_folder = "; name a file in it";
+    for file in ["../secret.csv".into(), outside.clone()] {
+        let answers = it.all(json!({ "file": file }), None).await;
+        assert!(answers[0].ends_with(not_in_folder), "{answers:?}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&outside, it.place.path().join("tables/link.csv")).unwrap();
+        let answers = it.all(json!({ "file": "link.csv" }), None).await;
+        assert_eq!(
+            answers,
+            ["error: link.csv is no file in the folder of tables"]
+        );
+    }
+    let answers = it.all(json!({ "file": "none.csv" }), None).await;
+    assert_eq!(answers, ["error: the table none.csv cannot be read"]);
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_the_reading() {
+    let mut it = Streaming::new().await;
+    let table = format!("a\n{}", "1\n".repeat(100_000));
+    let mut stream = it.stream(&json!({ "table": table }), None);
+    assert!(stream.next().await.unwrap().is_ok());
+    drop(stream);
+    drop((it.generation, it.instance));
+    it.end.unloaded().await;
 }

@@ -96,6 +96,7 @@ async fn calls_wait_for_the_new_one_but_those_nested_in_a_task_begun_before() {
     };
     host.router()
         .register_agent("door", Arc::new(door))
+        .await
         .unwrap();
     let caller = Arc::clone(&host);
     let nesting = tokio::spawn(async move { caller.call("count_after", "door").await });

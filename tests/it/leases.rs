@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Wake, Waker};
 
 use agentsys_loader::{
-    Data, Instance, Invoked, LeaseKind, LogLine, Routed, Services, Target, Task, failure_kind,
+    Data, Instance, Invoked, LeaseKind, LogLine, Routed, SendOptions, Services, Target, Task,
+    failure_kind,
 };
 use bytes::Bytes;
 
@@ -162,7 +163,7 @@ impl Services for KeepsWakers {
 
     no_other_services!(but send);
 
-    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data, _: SendOptions) -> Routed {
         let kept = self.0.clone();
         Box::pin(poll_fn(move |cx| {
             kept.lock().unwrap().push(cx.waker().clone());
@@ -227,7 +228,7 @@ impl Services for Panics {
 
     no_other_services!(but send);
 
-    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data, _: SendOptions) -> Routed {
         panic!("no router")
     }
 }

@@ -32,6 +32,7 @@ async fn a_nested_call_reaches_an_embedders_closure() {
     });
     host.router()
         .register_agent("louder", Arc::new(shout))
+        .await
         .unwrap();
     assert_eq!(host.call("forwards_to", "louder").await.unwrap(), "NESTED");
 }
@@ -111,6 +112,7 @@ async fn background_work_may_call_routes() {
     );
     host.router()
         .register_agent("listener", Arc::new(listener))
+        .await
         .unwrap();
     host.call("in_the_background", "listener").await.unwrap();
     let call = tokio::time::timeout(PATIENCE, calls.recv()).await.unwrap();
@@ -131,6 +133,7 @@ async fn an_embedders_agent_may_nest_in_a_plugins_task() {
         });
     host.router()
         .register_agent("chain", Arc::new(chain))
+        .await
         .unwrap();
     let task: Value =
         serde_json::from_str(&host.call("forwards_to", "chain").await.unwrap()).unwrap();

@@ -147,6 +147,7 @@ async fn calls_under_way_on_an_instance_that_panicked_finish() {
     };
     host.router()
         .register_agent("gate", Arc::new(gate))
+        .await
         .unwrap();
     let router = host.router().clone();
     let under_way = tokio::spawn(async move { router.route_task("awaits_the_gate", "").await });

@@ -248,6 +248,7 @@ async fn a_call_under_way_finishes_after_its_route_was_removed() {
     };
     host.router()
         .register_agent("gate", Arc::new(gate))
+        .await
         .unwrap();
     host.call("add_waiting", "waits").await.unwrap();
     let calling = {

@@ -145,6 +145,7 @@ async fn a_handler_may_drop_the_hosts_answer_for_a_timer_of_its_own() {
     });
     host.router()
         .register_agent("never", Arc::new(never))
+        .await
         .unwrap();
     assert_eq!(host.call("races", "never").await.unwrap(), "the timer");
     assert_eq!(host.call("races", "echo").await.unwrap(), "hello");

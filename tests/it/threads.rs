@@ -81,6 +81,7 @@ async fn a_worker_that_is_busy_when_a_plugin_is_closed_drops_its_values_before_i
     });
     host.router()
         .register_agent("busy", Arc::new(busy))
+        .await
         .unwrap();
     host.call("forwards_to", "busy").await.unwrap();
     left.1.recv().unwrap();

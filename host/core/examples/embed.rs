@@ -23,7 +23,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shout = agent_fn("shout", "Says it louder.", async |data: Payload| {
         Ok(String::from_utf8_lossy(data.bytes()).to_uppercase())
     });
-    host.router().register_agent("shout", Arc::new(shout))?;
+    host.router()
+        .register_agent("shout", Arc::new(shout))
+        .await?;
     for route in ["shout", "echo"] {
         match host.router().route_task(route, "hello").await {
             Ok(answer) => println!("{route} answers {}", answer.to_str()?),

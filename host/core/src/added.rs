@@ -201,10 +201,9 @@ impl AddedRoutes {
             meters: Arc::clone(&self.meters),
             serving: Weak::clone(serving),
         };
-        let added = vec![(route.name.clone(), Arc::new(agent) as _)];
-        let added = self.router.register_agents(added);
-        added
-            .map(|ids| ids[0])
+        let added: Vec<(String, Arc<dyn Agent>)> = vec![(route.name.clone(), Arc::new(agent))];
+        let ids = self.router.register_agents(added);
+        ids.map(|ids| ids[0])
             .map_err(|error| invalid(error.to_string()))
     }
 

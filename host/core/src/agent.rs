@@ -65,9 +65,10 @@ fn stream_for_one_answer() -> TaskError {
 pub(crate) fn reply(invoked: Invoked, finish: Finish) -> Reply {
     match invoked {
         Invoked::Ready(outcome) => Reply::Ready(finish.finish(outcome)),
-        Invoked::Pending(call) => {
+        // A stream too, for which the router has no place yet: it is refused.
+        invoked => {
             let finish = finish.later();
-            Reply::pending(async move { finish.finish(call.await) })
+            Reply::pending(async move { finish.finish(invoked.outcome().await) })
         }
     }
 }

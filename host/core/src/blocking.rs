@@ -66,7 +66,7 @@ impl BlockingPool {
             let _may_block = may_block();
             let outcome = match instance.invoke(handler, &kept, data, None) {
                 Invoked::Ready(outcome) => outcome,
-                Invoked::Pending(call) => handle.block_on(call),
+                invoked => handle.block_on(invoked.outcome()),
             };
             let answer = finish(outcome);
             drop(instance);

@@ -16,7 +16,7 @@
 //!     let text = data.to_str().map_err(|error| TaskError::failed(&error))?;
 //!     Ok(text.to_uppercase())
 //! });
-//! host.router().register_agent("shout", Arc::new(shout))?;
+//! host.router().register_agent("shout", Arc::new(shout)).await?;
 //!
 //! let answer = host.router().route_task("shout", "hello").await?;
 //! assert_eq!(answer.to_str()?, "HELLO");

@@ -7,8 +7,9 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use agentsys_loader::{
-    AddedRoute, CallThreads, Data, Failure, Instance, LogLine, MetricKind, MetricUpdate, Routed,
-    Services, StorageAnswer, StorageOperation, Stored, Target, Task, failure_kind,
+    AddedRoute, AgentAnswers, CallThreads, Data, DataStream, Failure, Instance, LogLine,
+    MetricKind, MetricUpdate, Routed, SendOptions, Services, StorageAnswer, StorageOperation,
+    Stored, Target, Task, failure_kind,
 };
 use agentsys_router::{Payload, Router, TaskError, TaskOptions};
 use agentsys_storage::{Namespace, Scan, StorageError};
@@ -109,7 +110,17 @@ impl Services for PluginServices {
         }
     }
 
-    fn send(&self, parent: Option<&dyn Task>, target: Target, name: &str, data: Data) -> Routed {
+    fn send(
+        &self,
+        parent: Option<&dyn Task>,
+        target: Target,
+        name: &str,
+        data: Data,
+        asked: SendOptions,
+    ) -> Routed {
+        if asked != SendOptions::default() {
+            return failed(not_yet("a plugin's tasks have no options"));
+        }
         let options = match parent.map(nested_in) {
             None => TaskOptions::default(),
             Some(Some(options)) => options,
@@ -137,6 +148,28 @@ impl Services for PluginServices {
             let _entered = workers.enter();
             task.as_mut().poll(cx)
         }))
+    }
+
+    fn stream(
+        &self,
+        _: Option<&dyn Task>,
+        _: Target,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+        _: Option<DataStream>,
+    ) -> Result<DataStream, Failure> {
+        Err(not_yet("a plugin cannot open a stream"))
+    }
+
+    fn broadcast(
+        &self,
+        _: Option<&dyn Task>,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+    ) -> Result<AgentAnswers, Failure> {
+        Err(not_yet("a plugin cannot broadcast"))
     }
 
     fn add_route(&self, instance: &Weak<Instance>, route: AddedRoute) -> Result<(), Failure> {
@@ -225,6 +258,12 @@ pub(crate) async fn process(
 
 fn lost(error: &JoinError) -> Failure {
     let message = format!("the storage's work was lost: {error}");
+    Failure::new(failure_kind::UNAVAILABLE, message)
+}
+
+/// What this host's router has no way for.
+fn not_yet(what: &str) -> Failure {
+    let message = format!("{what} on this host");
     Failure::new(failure_kind::UNAVAILABLE, message)
 }
 

@@ -13,6 +13,12 @@ pub struct Description {
     /// The JSON schema of its config.
     #[serde(default)]
     pub config_schema: Option<serde_json::Value>,
+    /// Whether it has a strategy.
+    #[serde(default)]
+    pub strategy: bool,
+    /// Whether it has an interceptor.
+    #[serde(default)]
+    pub interceptor: bool,
     /// Its handlers, in the order of their numbers.
     pub handlers: Vec<HandlerDescription>,
 }
@@ -25,9 +31,18 @@ pub struct HandlerDescription {
     /// The JSON schema of its input, where the type has one.
     #[serde(default)]
     pub input_schema: Option<serde_json::Value>,
-    /// The JSON schema of its output, where the type has one.
+    /// The JSON schema of an item that it takes, where the type has one.
+    #[serde(default)]
+    pub items_schema: Option<serde_json::Value>,
+    /// The JSON schema of its output, or of an item of that where it answers a stream; where the type has one.
     #[serde(default)]
     pub output_schema: Option<serde_json::Value>,
+    /// Whether it answers a stream.
+    #[serde(default)]
+    pub streams: bool,
+    /// Whether it takes items with its input.
+    #[serde(default)]
+    pub takes_items: bool,
 }
 
 /// Asks a bound plugin.

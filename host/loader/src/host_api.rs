@@ -5,6 +5,7 @@
 mod metrics;
 mod router;
 mod storage;
+mod task;
 
 use std::sync::Arc;
 
@@ -13,12 +14,12 @@ use abi_stable::std_types::{RStr, RString};
 use agentsys_abi::bridge::{Answer, Failure, catch};
 use agentsys_abi::call::{RawFuture, RawReply};
 use agentsys_abi::error::kind;
-use agentsys_abi::host::{HostApi, HostApiRef, LogApi, LogApiRef, TaskApi, TaskApiRef};
+use agentsys_abi::host::{HostApi, HostApiRef, LogApi, LogApiRef};
 use agentsys_abi::threads::{ThreadApi, ThreadApiRef};
 
 use crate::mapping::Mapping;
 use crate::services::{LogLine, Routed, Services};
-use crate::task::Slot;
+use crate::stream::{DataStream, hand_over};
 use crate::threads;
 use crate::waker::Revocable;
 
@@ -26,7 +27,7 @@ pub(crate) const API: HostApiRef = HostApiRef(
     const {
         &WithMetadata::new(HostApi {
             log: LOG,
-            task: TASK,
+            task: task::API,
             router: router::API,
             threads: THREADS,
             storage: storage::API,
@@ -39,18 +40,6 @@ pub(crate) const API: HostApiRef = HostApiRef(
 
 const LOG: LogApiRef =
     LogApiRef(const { &WithMetadata::new(LogApi { max_level, write }) }.static_as_prefix());
-
-const TASK: TaskApiRef = TaskApiRef(
-    const {
-        &WithMetadata::new(TaskApi {
-            claim,
-            release,
-            remaining,
-            is_cancelled,
-        })
-    }
-    .static_as_prefix(),
-);
 
 const THREADS: ThreadApiRef = ThreadApiRef(
     const {
@@ -103,31 +92,6 @@ unsafe extern "C" fn write(
     });
 }
 
-unsafe extern "C" fn claim(task: *const ()) -> *const () {
-    // SAFETY: the seam: the task of a call that has not returned, or a claim.
-    unsafe { Slot::claim(task) }
-}
-
-unsafe extern "C" fn release(task: *const ()) {
-    // SAFETY: the seam: a claim, given up once.
-    let _ = catch(|| unsafe { Slot::release(task) });
-}
-
-unsafe extern "C" fn remaining(task: *const ()) -> u64 {
-    // SAFETY: the seam: the task of a call that has not returned, or a claim.
-    let task = unsafe { Slot::task(task) };
-    let remaining = catch(|| task.remaining()).ok().flatten();
-    remaining.map_or(u64::MAX, |left| {
-        u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)
-    })
-}
-
-unsafe extern "C" fn is_cancelled(task: *const ()) -> u32 {
-    // SAFETY: as for `remaining`.
-    let task = unsafe { Slot::task(task) };
-    catch(|| task.is_cancelled()).map_or(1, u32::from)
-}
-
 /// What a service answers, handed to the plugin: as a future whose wakers can be taken back.
 fn answer_later(
     mapping: Arc<Mapping>,
@@ -139,15 +103,35 @@ fn answer_later(
         Ok(Some(answer)) => {
             RawReply::Pending(RawFuture::new(Box::pin(Revocable::new(answer, mapping))))
         }
-        Ok(None) => {
-            let message = format!("the plugin is closed, and the host's {what} serves it no more");
-            answer_now(Err(Failure::new(kind::UNAVAILABLE, message)))
-        }
-        Err(message) => answer_now(Err(Failure::panicked(
-            &format!("the host's {what}"),
-            &message,
-        ))),
+        Ok(None) => answer_now(Err(closed(what))),
+        Err(message) => answer_now(Err(panicked(what, &message))),
     }
+}
+
+/// The same for a stream.
+fn stream_later(
+    mapping: Arc<Mapping>,
+    what: &str,
+    ask: impl FnOnce(&dyn Services) -> Result<DataStream, Failure>,
+) -> RawReply {
+    let asked = catch(|| mapping.services().map(|services| ask(&*services)));
+    match asked {
+        Ok(Some(Ok(items))) => RawReply::Stream(hand_over(items, &mapping)),
+        Ok(Some(Err(failure))) => answer_now(Err(failure)),
+        Ok(None) => answer_now(Err(closed(what))),
+        Err(message) => answer_now(Err(panicked(what, &message))),
+    }
+}
+
+#[cold]
+fn closed(what: &str) -> Failure {
+    let message = format!("the plugin is closed, and the host's {what} serves it no more");
+    Failure::new(kind::UNAVAILABLE, message)
+}
+
+#[cold]
+fn panicked(what: &str, message: &str) -> Failure {
+    Failure::panicked(&format!("the host's {what}"), message)
 }
 
 fn answer_now(answer: Answer) -> RawReply {

@@ -1,23 +1,23 @@
 //! One live object of a generation: initialized, called, cleaned up, and destroyed in every case.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use abi_stable::std_types::RStr;
-use agentsys_abi::bridge::{Failure, ForeignFuture, Payload, with_raw_waker};
-use agentsys_abi::call::{RawCall, RawReply};
+use agentsys_abi::bridge::{Failure, ForeignFuture, ForeignStream, Payload, with_raw_waker};
+use agentsys_abi::call::{RawCall, RawReply, RawStream};
 use agentsys_abi::error::kind;
 use agentsys_abi::module::PluginModuleRef;
 use bytes::Bytes;
 
 use crate::attribution::Activity;
+use crate::call::Call;
 use crate::generation::Generation;
 use crate::lease::{Lease, LeaseKind};
 use crate::mapping::Mapping;
 use crate::output::Data;
+use crate::stream::{CallStream, DataStream, hand_over};
 use crate::task::{Slot, Task};
 
 /// What a call comes to.
@@ -36,21 +36,31 @@ unsafe impl Send for Instance {}
 // SAFETY: as for `Send`, and at the same time.
 unsafe impl Sync for Instance {}
 
-/// A call's answer, at once or later.
+/// A call's answer: at once, later, or item by item.
 #[derive(Debug)]
 pub enum Invoked {
     /// It is there.
     Ready(Outcome),
     /// It is under way.
     Pending(Call),
+    /// It is a stream, whose handler has not begun yet.
+    Stream(CallStream),
 }
 
 impl Invoked {
     /// What the call comes to, now or later.
+    ///
+    /// # Errors
+    /// What it failed with; also where a stream is answered, which is cancelled.
     pub async fn outcome(self) -> Outcome {
         match self {
             Self::Ready(outcome) => outcome,
             Self::Pending(call) => call.await,
+            Self::Stream(stream) => {
+                drop(stream);
+                let message = "the handler answers a stream, where one answer was asked for";
+                Err(Failure::new(kind::INVALID_INPUT, message))
+            }
         }
     }
 }
@@ -87,6 +97,10 @@ impl Instance {
         self.raw
     }
 
+    pub(crate) fn module(&self) -> PluginModuleRef {
+        self.module
+    }
+
     /// Initializes it with its config, a JSON object.
     pub fn initialize(self: &Arc<Self>, config: Bytes) -> Invoked {
         let mut config = Payload::new(config, "application/json").into_raw();
@@ -107,9 +121,34 @@ impl Instance {
     ) -> Invoked {
         // Here, where the compiler knows the caller's type of task.
         let (task_id, hops) = (task.id(), task.hops());
-        self.invoke_for(&Slot::borrowed(task), task_id, hops, handler, data, waker)
+        let slot = Slot::borrowed(task);
+        self.invoke_for(
+            &slot,
+            task_id,
+            hops,
+            handler,
+            data,
+            std::ptr::null_mut(),
+            waker,
+        )
     }
 
+    /// The same with items for a handler that takes some. Those that it does not read, it never asks for.
+    pub fn invoke_with_items(
+        self: &Arc<Self>,
+        handler: u32,
+        task: &dyn Task,
+        data: Data,
+        items: DataStream,
+        waker: Option<&Waker>,
+    ) -> Invoked {
+        let (task_id, hops) = (task.id(), task.hops());
+        let slot = Slot::borrowed(task);
+        let mut items = hand_over(items, &self.mapping);
+        self.invoke_for(&slot, task_id, hops, handler, data, &mut items, waker)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one call")]
     fn invoke_for(
         self: &Arc<Self>,
         task: &Slot,
@@ -117,6 +156,7 @@ impl Instance {
         hops: u32,
         handler: u32,
         data: Data,
+        items: *mut RawStream,
         waker: Option<&Waker>,
     ) -> Invoked {
         let mut call = RawCall {
@@ -125,9 +165,10 @@ impl Instance {
             hops,
             handler,
             payload: data.into_payload().into_raw(),
+            items,
         };
         with_raw_waker(waker, |waker| {
-            // SAFETY: `self` is not destroyed, the call's payload is handed over, its task lives until this returns.
+            // SAFETY: `self` is not destroyed, the call's payload and items are handed over, its task lives until this returns.
             self.run(Activity::Handler(handler), || unsafe {
                 (self.module.invoke())(self.raw, &mut call, waker)
             })
@@ -169,18 +210,26 @@ impl Instance {
             // SAFETY: a payload that crosses holds what the seam promises.
             RawReply::Ok(raw) => Invoked::Ready(Ok(self.data(unsafe { Payload::from_raw(raw) }))),
             RawReply::Err(error) => Invoked::Ready(Err(error.into())),
-            RawReply::Pending(raw) => Invoked::Pending(Call {
+            RawReply::Pending(raw) => {
                 // SAFETY: a fresh future, ours alone; the call's instance keeps its library open.
-                future: Some(unsafe { ForeignFuture::from_raw(raw) }),
-                activity,
-                lease: self.lease.another(LeaseKind::Call),
-                instance: Arc::clone(self),
-            }),
+                let future = unsafe { ForeignFuture::from_raw(raw) };
+                Invoked::Pending(Call::new(future, activity, self))
+            }
+            RawReply::Stream(raw) => {
+                // SAFETY: a fresh stream, ours alone; the instance that the call keeps holds its library open.
+                let stream = unsafe { ForeignStream::from_raw(raw) };
+                Invoked::Stream(CallStream::new(stream, activity, self))
+            }
         })
     }
 
+    /// What keeps its generation open.
+    pub(crate) fn held(&self) -> &Lease {
+        &self.lease
+    }
+
     #[inline]
-    fn data(&self, payload: Payload) -> Data {
+    pub(crate) fn data(&self, payload: Payload) -> Data {
         Data::from_payload(payload, &self.mapping)
     }
 }
@@ -200,56 +249,5 @@ impl fmt::Debug for Instance {
             "Instance({} {})",
             self.mapping.plugin, self.mapping.number
         )
-    }
-}
-
-/// A call under way. Dropping it cancels the plugin's future.
-pub struct Call {
-    future: Option<ForeignFuture>,
-    activity: Activity,
-    instance: Arc<Instance>,
-    lease: Lease,
-}
-
-impl Future for Call {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Self {
-            future,
-            activity,
-            instance,
-            ..
-        } = &mut *self;
-        instance.lease.leases().run(*activity, || {
-            let Some(running) = future else {
-                let message = "a call was polled after it was ready";
-                return Poll::Ready(Err(Failure::new(kind::INTERNAL, message)));
-            };
-            let answer = std::task::ready!(Pin::new(running).poll(cx));
-            *future = None;
-            Poll::Ready(answer.map(|payload| instance.data(payload)))
-        })
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        let Self {
-            future,
-            activity,
-            instance,
-            ..
-        } = self;
-        // Before the instance and the lease.
-        if future.is_some() {
-            instance.lease.leases().run(*activity, || *future = None);
-        }
-    }
-}
-
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Call({:?}, {:?})", self.instance, self.lease)
     }
 }

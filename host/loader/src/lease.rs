@@ -26,16 +26,19 @@ pub enum LeaseKind {
     Instance,
     /// A call under way.
     Call,
+    /// A stream that is being read.
+    Stream,
     /// An answer that lies in the plugin's memory.
     Reply,
     /// A waker of the plugin's that is being woken.
     Waker,
 }
 
-const KINDS: [LeaseKind; 5] = [
+const KINDS: [LeaseKind; 6] = [
     LeaseKind::Host,
     LeaseKind::Instance,
     LeaseKind::Call,
+    LeaseKind::Stream,
     LeaseKind::Reply,
     LeaseKind::Waker,
 ];
@@ -46,6 +49,7 @@ impl fmt::Display for LeaseKind {
             Self::Host => "host",
             Self::Instance => "instance",
             Self::Call => "call",
+            Self::Stream => "stream",
             Self::Reply => "reply",
             Self::Waker => "waker",
         })

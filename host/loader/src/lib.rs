@@ -13,11 +13,13 @@
 //! | opened, its layout checked, bound | [`Generation::open`] |
 //! | linked into the program in place of a file | [`Linked`], [`Generation::link`] |
 //! | made, initialized, called, cleaned up | [`Instance`] |
+//! | asked who does a task, shown others' tasks | [`Instance::select_agent`], [`Instance::before_task`] |
 //! | closed, unmapped and seen to be, or pinned for a reason | [`End`] |
 //! | what plugins may ask of the host | [`Services`] |
 //! | whose code a thread runs, and whose ended the host | [`Attribution`], [`catch_crashes`] |
 
 mod attribution;
+mod call;
 mod closing;
 mod copies;
 mod description;
@@ -28,6 +30,7 @@ mod host_api;
 mod host_dirs;
 mod inspect;
 mod instance;
+mod intercepting;
 mod layout;
 mod lease;
 mod library;
@@ -40,7 +43,9 @@ mod model;
 mod output;
 mod private;
 mod probe;
+mod selecting;
 mod services;
+mod stream;
 mod sync;
 mod task;
 mod threads;
@@ -51,6 +56,7 @@ pub use attribution::{
     About, Activity, Aftermath, Attribution, AttributionError, Crash, Doing, How, Left, MayBlock,
     Running, Tag, ThreadName, catch_crashes, may_block,
 };
+pub use call::Call;
 pub use closing::{End, Pin};
 pub use copies::{CopyError, CopyStore, PrivateCopy};
 pub use discover::{
@@ -74,7 +80,10 @@ pub use agentsys_abi::module::LinkedPlugin;
 pub use description::{ConfigIssue, ConfigKey, Description, HandlerDescription};
 pub use error::LoadError;
 pub use generation::{Generation, Source};
-pub use instance::{Call, Instance, Invoked, Outcome};
+pub use instance::{Instance, Invoked, Outcome};
+pub use intercepting::{
+    DataView, EndedView, Looked, LookingAfter, LookingBefore, OutcomeView, Verdict,
+};
 pub use lease::{Lease, LeaseKind, LeaseWatch};
 pub use linked::Linked;
 pub use output::Data;
@@ -83,10 +92,12 @@ pub use probe::{
     DEFAULT_PROBE_TIMEOUT, NoProber, ProbeError, ProbeFault, ProbeReport, Prober, Stage,
     VerdictCache, probe_entry,
 };
+pub use selecting::{AgentView, Agents, Selected, Selecting};
 pub use services::{
-    AddedRoute, CallThreads, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageAnswer,
-    StorageOperation, Stored, Target,
+    AddedRoute, AgentAnswer, AgentAnswers, CallThreads, LogLine, MetricKind, MetricUpdate, Routed,
+    SendOptions, Services, StorageAnswer, StorageOperation, Stored, Target,
 };
+pub use stream::{CallStream, DataStream};
 pub use task::{SharedTask, Task};
 pub use threads::pass_by;
 

@@ -69,6 +69,10 @@ pub struct RouteRecord {
     pub description: String,
     /// How its handler runs.
     pub mode: Mode,
+    /// Whether it answers a stream.
+    pub streams: bool,
+    /// Whether it takes items with its input.
+    pub takes_items: bool,
 }
 
 /// How a route's handler runs.
@@ -189,6 +193,10 @@ pub(crate) struct RawRoute {
     description: String,
     #[serde(default)]
     mode: Mode,
+    #[serde(default)]
+    streams: bool,
+    #[serde(default)]
+    takes_items: bool,
 }
 
 impl TryFrom<RawPlugin> for PluginRecord {
@@ -258,6 +266,8 @@ impl TryFrom<RawRoute> for RouteRecord {
             name: raw.name,
             description: raw.description,
             mode: raw.mode,
+            streams: raw.streams,
+            takes_items: raw.takes_items,
         })
     }
 }

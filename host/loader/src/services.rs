@@ -3,13 +3,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use agentsys_abi::bridge::{Answer, Failure};
 use bytes::Bytes;
+use futures_core::Stream;
 
-use crate::instance::Instance;
+use crate::instance::{Instance, Outcome};
 use crate::output::Data;
+use crate::stream::DataStream;
 use crate::task::Task;
 
 /// A nested task's answer, once it is there.
@@ -30,7 +33,40 @@ pub trait Services: Send + Sync + 'static {
     fn log(&self, line: LogLine<'_>);
 
     /// Sends a task for the plugin, nested in `parent` if it is part of another.
-    fn send(&self, parent: Option<&dyn Task>, target: Target, name: &str, data: Data) -> Routed;
+    fn send(
+        &self,
+        parent: Option<&dyn Task>,
+        target: Target,
+        name: &str,
+        data: Data,
+        options: SendOptions,
+    ) -> Routed;
+
+    /// The same for an answer that comes item by item, with `items` sent along if there are some. An answer that comes whole is the one item.
+    ///
+    /// # Errors
+    /// Why it cannot be sent at all. What it fails with otherwise is an item.
+    fn stream(
+        &self,
+        parent: Option<&dyn Task>,
+        target: Target,
+        name: &str,
+        data: Data,
+        options: SendOptions,
+        items: Option<DataStream>,
+    ) -> Result<DataStream, Failure>;
+
+    /// Sends a task to all agents of a route, whose answers come as they are there.
+    ///
+    /// # Errors
+    /// Why it cannot be sent at all.
+    fn broadcast(
+        &self,
+        parent: Option<&dyn Task>,
+        name: &str,
+        data: Data,
+        options: SendOptions,
+    ) -> Result<AgentAnswers, Failure>;
 
     /// Puts a handler that an instance added on a route: as soon as the instance serves, if it does not yet.
     ///
@@ -55,6 +91,33 @@ pub trait Services: Send + Sync + 'static {
     fn caller_of_threads(&self) -> Option<CallThreads> {
         None
     }
+}
+
+/// What a plugin sends a task with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The time that the task has as a whole.
+    pub time: Option<Duration>,
+    /// Whether to do it twice does no harm.
+    pub idempotent: bool,
+    /// The key by which tasks of a kind are told apart.
+    pub key: Option<Bytes>,
+    /// Names and values.
+    pub labels: Vec<(String, String)>,
+}
+
+/// Answers of those to whom a task was broadcast.
+pub type AgentAnswers = Pin<Box<dyn Stream<Item = AgentAnswer> + Send>>;
+
+/// What one agent answered to a task that was broadcast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentAnswer {
+    /// The agent's number.
+    pub agent: u64,
+    /// The agent's name.
+    pub name: Arc<str>,
+    /// What it answered.
+    pub answer: Outcome,
 }
 
 /// What a plugin sends a task to.

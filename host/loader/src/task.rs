@@ -14,6 +14,22 @@ pub trait Task: Send + Sync {
     fn remaining(&self) -> Option<Duration>;
     /// Whether nobody waits for the answer any more.
     fn is_cancelled(&self) -> bool;
+    /// The key by which tasks of a kind are told apart.
+    fn key(&self) -> Option<&[u8]> {
+        None
+    }
+    /// The value of a label.
+    fn label(&self, _name: &str) -> Option<&str> {
+        None
+    }
+    /// A label by its place, from 0 on: its name and its value.
+    fn label_at(&self, _place: usize) -> Option<(&str, &str)> {
+        None
+    }
+    /// Its trace, as the W3C's `traceparent`.
+    fn traceparent(&self) -> Option<String> {
+        None
+    }
     /// The same task, to be kept.
     fn share(&self) -> Arc<dyn SharedTask>;
 }

@@ -9,24 +9,23 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use agentsys_abi::bridge::Answer;
+use futures_core::Stream;
 
 use crate::attribution::Activity;
 use crate::lease::LeaseKind;
 use crate::mapping::Mapping;
-use crate::services::Routed;
 use crate::sync::{Mutex, MutexGuard};
 
-/// A host future for a plugin to poll.
-pub(crate) struct Revocable {
-    future: Routed,
+/// A host's future or stream for a plugin to poll.
+pub(crate) struct Revocable<F> {
+    future: F,
     cell: Arc<WakerCell>,
     /// The cell as a waker.
     waker: Waker,
 }
 
-impl Revocable {
-    pub(crate) fn new(future: Routed, mapping: Arc<Mapping>) -> Self {
+impl<F> Revocable<F> {
+    pub(crate) fn new(future: F, mapping: Arc<Mapping>) -> Self {
         let cell = Arc::new(WakerCell {
             state: Mutex::new(State::Empty),
             mapping,
@@ -40,17 +39,28 @@ impl Revocable {
     }
 }
 
-impl Future for Revocable {
-    type Output = Answer;
+// The boxes of `Services` are `Unpin` whatever is in them.
+impl<F: Future + Unpin> Future for Revocable<F> {
+    type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.cell.put(cx.waker());
         let Self { future, waker, .. } = &mut *self;
-        future.as_mut().poll(&mut Context::from_waker(waker))
+        Pin::new(future).poll(&mut Context::from_waker(waker))
     }
 }
 
-impl Drop for Revocable {
+impl<S: Stream + Unpin> Stream for Revocable<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.cell.put(cx.waker());
+        let Self { future, waker, .. } = &mut *self;
+        Pin::new(future).poll_next(&mut Context::from_waker(waker))
+    }
+}
+
+impl<F> Drop for Revocable<F> {
     fn drop(&mut self) {
         // The plugin no longer waits; whoever still keeps the cell keeps an empty one.
         if let Some(waker) = self.cell.take() {

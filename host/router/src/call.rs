@@ -116,6 +116,14 @@ impl<'a> RouteTask<'a> {
         let began = before.is_multiple_of(TIMED_ONE_IN).then(Instant::now);
         let errand = |task, kept| Errand::new(shared, task, only, kept, input_bytes, began);
 
+        if !table.interceptors.is_empty() {
+            let steps = table.interceptors.clone();
+            drop(table);
+            return self.go_on(
+                errand(task, kept).pursue(First::Intercepted(data, steps)),
+                cx,
+            );
+        }
         let place = if task.shares_place() {
             None
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::{RoutePolicy, TaskObserver};
+use crate::{Interceptors, RoutePolicy, TaskObserver};
 
 /// What a [`Router`](crate::Router) is made with.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct RouterConfig {
     pub timers: Option<Handle>,
     /// Who is told of each task that failed.
     pub observer: Option<Arc<dyn TaskObserver>>,
+    /// What stands before and after every task.
+    pub interceptors: Interceptors,
 }
 
 impl Default for RouterConfig {
@@ -33,6 +35,7 @@ impl Default for RouterConfig {
             max_hops: 32,
             timers: None,
             observer: None,
+            interceptors: Interceptors::new(),
         }
     }
 }
@@ -63,6 +66,13 @@ impl RouterConfig {
     #[must_use]
     pub fn timers(mut self, timers: Handle) -> Self {
         self.timers = Some(timers);
+        self
+    }
+
+    /// Sets [`interceptors`](Self::interceptors).
+    #[must_use]
+    pub fn interceptors(mut self, interceptors: Interceptors) -> Self {
+        self.interceptors = interceptors;
         self
     }
 

@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::account::Account;
 use crate::address::{Address, Only};
 use crate::call::{Answer, RouteTask};
+use crate::defeat::Defeat;
+use crate::interceptor::Course;
 use crate::kept::Kept;
-use crate::observer::{self, FailedTask};
 use crate::policy::Fallback;
 use crate::router::Shared;
 use crate::setback::Setback;
 use crate::strategy::Later;
 use crate::under_way::{Output, UnderWay};
 use crate::waiting::{self, Attempt, alarm, timer};
-use crate::{AgentId, ErrorKind, Payload, RoutePolicy, Task, TaskError, TaskOptions, refusal};
+use crate::{AgentId, Interceptors, Payload, RoutePolicy, Task, TaskError, TaskOptions, refusal};
 
 /// A task on its way to its end.
 pub(crate) type Pursuit = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -28,10 +30,9 @@ pub(crate) struct Errand {
     pub(crate) only: Option<Only>,
     policy: Arc<RoutePolicy>,
     kept: Kept,
-    input_bytes: usize,
-    began: Instant,
-    /// Whether its end is counted.
-    settled: bool,
+    account: Account,
+    /// The interceptors that it went through.
+    course: Option<Arc<Course>>,
 }
 
 /// Where the first attempt stands.
@@ -42,12 +43,8 @@ pub(crate) enum First {
     Answer(UnderWay),
     /// It has failed.
     Failed(Setback),
-}
-
-/// Why a task failed in the end, and after how many attempts.
-struct Defeat {
-    setback: Setback,
-    attempts: u32,
+    /// It has to pass these before.
+    Intercepted(Payload, Interceptors),
 }
 
 impl Errand {
@@ -64,11 +61,49 @@ impl Errand {
             shared: shared.clone(),
             only,
             policy: task.gate().policy().clone(),
+            account: Account::new(task.gate(), input_bytes, began),
             task,
             kept,
-            input_bytes,
-            began: began.unwrap_or_else(Instant::now),
-            settled: false,
+            course: None,
+        }
+    }
+
+    /// A task that has passed its interceptors. Its end is theirs to tell.
+    pub(crate) fn in_course(
+        course: Arc<Course>,
+        shared: Arc<Shared>,
+        task: Task,
+        only: Option<Only>,
+        kept: Kept,
+    ) -> Self {
+        Self {
+            shared,
+            only,
+            policy: task.gate().policy().clone(),
+            account: Account::of_nobody(task.gate()),
+            task,
+            kept,
+            course: Some(course),
+        }
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.account.began
+    }
+
+    pub(crate) fn policy(&self) -> &RoutePolicy {
+        &self.policy
+    }
+
+    /// Whether it went through interceptors.
+    pub(crate) fn is_in_course(&self) -> bool {
+        self.course.is_some()
+    }
+
+    /// An attempt begins with that agent.
+    pub(crate) fn note(&self, agent: &Arc<str>) {
+        if let Some(course) = &self.course {
+            course.note(agent);
         }
     }
 
@@ -76,35 +111,45 @@ impl Errand {
     #[inline(never)] // Off the path of a call that is answered at once.
     pub(crate) fn pursue(mut self, first: First) -> Pursuit {
         Box::pin(async move {
-            let defeat = match self.attempts(first).await {
-                Ok(answer) => {
-                    self.succeed();
-                    return Ok(answer);
+            let concluded = match first {
+                // Few tasks come here: the others do not carry the room for it.
+                First::Intercepted(data, steps) => {
+                    let (course, task) = (Course::new(&self, steps), self.task.clone());
+                    Box::pin(course.run(task, data)).await
                 }
-                Err(defeat) => defeat,
+                first => self.conclude(first).await,
             };
-            // Few tasks come here: the others do not carry the room for it.
-            match Box::pin(self.fall_back(&defeat)).await {
-                None => Err(self.fail(defeat)),
-                Some(Ok(answer)) => {
-                    self.succeed();
+            match concluded {
+                Ok(answer) => {
+                    self.account.succeed();
                     Ok(answer)
                 }
-                Some(Err(error)) => Err(self.fail(Defeat {
-                    setback: defeat.setback.and_fallback_failed(&error),
-                    ..defeat
-                })),
+                Err(defeat) => Err(self.account.fail(&self.task, &self.shared, defeat)),
             }
         })
+    }
+
+    /// All attempts, and then what stands in for an answer.
+    pub(crate) async fn conclude(&self, first: First) -> Result<Output, Defeat> {
+        let defeat = match self.attempts(first).await {
+            Ok(answer) => return Ok(answer),
+            Err(defeat) => defeat,
+        };
+        match Box::pin(self.fall_back(&defeat)).await {
+            None => Err(defeat),
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(Defeat {
+                setback: defeat.setback.and_fallback_failed(&error),
+                ..defeat
+            }),
+        }
     }
 
     /// The end of a task that the router refuses, since it stops.
     #[cold]
     pub(crate) fn refuse(mut self, error: TaskError) -> TaskError {
-        self.fail(Defeat {
-            setback: Setback::stopped(error),
-            attempts: 0,
-        })
+        let defeat = Defeat::before_any_attempt(error);
+        self.account.fail(&self.task, &self.shared, defeat)
     }
 
     /// Tries until it is answered or there is no more to be tried; then the error is the last
@@ -127,6 +172,7 @@ impl Errand {
     async fn first(&self, first: First, run: u64) -> Result<Output, Setback> {
         let data = match first {
             First::Failed(setback) => return Err(setback),
+            First::Intercepted(data, _) => (data, None),
             First::Answer(under_way) => {
                 let alarm = self.alarm(&self.task, run)?;
                 return waiting::for_answer(self.attempt(None), pin!(alarm), under_way).await;
@@ -245,50 +291,5 @@ impl Errand {
             task = task.streaming(None);
         }
         Some(std::future::poll_fn(move |cx| task.poll_output(cx)).await)
-    }
-
-    fn succeed(&mut self) {
-        self.settled = true;
-        self.task.gate().meter.took(self.began.elapsed());
-    }
-
-    /// The last word on a task: counts its attempts, tells the observer.
-    #[cold]
-    fn fail(&mut self, defeat: Defeat) -> TaskError {
-        let Defeat { setback, attempts } = defeat;
-        let error = setback.error;
-        self.settled = true;
-        let meter = &self.task.gate().meter;
-        meter.failed(error.kind());
-        meter.took(self.began.elapsed());
-        // A nested task's error keeps the count of its own attempts.
-        let error = if error.attempts() > 1 {
-            error
-        } else {
-            error.with_attempts(attempts)
-        };
-        if let Some(observer) = &self.shared.observer {
-            let failed = FailedTask {
-                route: self.task.route(),
-                known_route: true,
-                task_id: self.task.id(),
-                trace_id: self.task.trace_id(),
-                hops: self.task.hops(),
-                input_bytes: self.input_bytes,
-                attempts,
-                error: &error,
-            };
-            observer::tell(observer, &failed);
-        }
-        error
-    }
-}
-
-impl Drop for Errand {
-    fn drop(&mut self) {
-        if !self.settled {
-            // Its caller went away.
-            self.task.gate().meter.failed(ErrorKind::Cancelled);
-        }
     }
 }

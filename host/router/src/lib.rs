@@ -33,6 +33,7 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod address;
 mod agent;
 mod agent_fn;
@@ -40,10 +41,12 @@ mod broadcast;
 mod call;
 mod config;
 mod content_type;
+mod defeat;
 mod directory;
 mod errand;
 mod error;
 mod gate;
+mod interceptor;
 mod kept;
 mod labels;
 mod leaving;
@@ -87,6 +90,10 @@ pub use call::RouteTask;
 pub use config::RouterConfig;
 pub use content_type::ContentType;
 pub use error::{ErrorKind, TaskError};
+pub use interceptor::{
+    Intercepting, Interceptor, Interceptors, Outcome, TaskRequest, TaskResponse, TaskService,
+    Verdict,
+};
 pub use labels::Labels;
 pub use leaving::{Hold, Leaving};
 pub use metrics::{AgentMetrics, RouteMetrics, Sketch, Summary};

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::panics::message_of;
-use crate::{TaskError, TraceId};
+use crate::router::Shared;
+use crate::{Task, TaskError, TraceId};
 
 /// Is told of tasks that failed.
 pub trait TaskObserver: Send + Sync + 'static {
@@ -44,6 +45,30 @@ pub struct FailedTask<'a> {
     pub attempts: u32,
     /// Why it failed.
     pub error: &'a TaskError,
+}
+
+/// Tells the observer, if there is one, of a task that came to a route.
+pub(crate) fn tell_of(
+    shared: &Shared,
+    task: &Task,
+    input_bytes: usize,
+    attempts: u32,
+    error: &TaskError,
+) {
+    let Some(observer) = &shared.observer else {
+        return;
+    };
+    let failed = FailedTask {
+        route: task.route(),
+        known_route: true,
+        task_id: task.id(),
+        trace_id: task.trace_id(),
+        hops: task.hops(),
+        input_bytes,
+        attempts,
+        error,
+    };
+    tell(observer, &failed);
 }
 
 pub(crate) fn tell(observer: &Arc<dyn TaskObserver>, failed: &FailedTask<'_>) {

@@ -131,6 +131,21 @@ pub(crate) struct Extras {
 }
 
 impl Extras {
+    /// What there was, with labels besides. The items go along.
+    pub(crate) fn with_labels(extras: Option<&Self>, labels: &Labels) -> Self {
+        Self {
+            key: extras.and_then(|extras| extras.key.clone()),
+            labels: extras.map_or_else(
+                || labels.clone(),
+                |extras| extras.labels.clone().and(labels),
+            ),
+            trace: extras.and_then(|extras| extras.trace),
+            sender: extras.and_then(|extras| extras.sender.clone()),
+            streams: extras.is_some_and(|extras| extras.streams),
+            items: Mutex::new(extras.and_then(Self::take_items)),
+        }
+    }
+
     pub(crate) fn take_items(&self) -> Option<PayloadStream> {
         if !self.streams {
             return None;

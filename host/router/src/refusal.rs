@@ -168,6 +168,40 @@ pub(crate) fn one_agent_gone(route: &str) -> TaskError {
 }
 
 #[cold]
+pub(crate) fn deadline_in_interceptors(route: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!("the task's deadline passed while interceptors had it, for route {route:?}"),
+    )
+    .with_route(route)
+}
+
+#[cold]
+pub(crate) fn interceptor_too_slow(interceptor: &str, limit: Duration) -> TaskError {
+    let after = shown(limit);
+    TaskError::new(
+        ErrorKind::Timeout,
+        format!("interceptor {interceptor:?} did not let the task through within {after}"),
+    )
+}
+
+#[cold]
+pub(crate) fn interceptor_panicked(interceptor: &str, message: &str) -> TaskError {
+    TaskError::new(
+        ErrorKind::Panicked,
+        format!("interceptor {interceptor:?} panicked: {message}"),
+    )
+}
+
+/// A layer's own error, of a kind that nobody knows.
+#[cold]
+pub(crate) fn layer_failed(error: &(dyn std::error::Error + 'static)) -> TaskError {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let message = format!("a layer round the task refused it: {error}");
+    TaskError::new(ErrorKind::Unavailable, message).with_causes(causes.map(ToString::to_string))
+}
+
+#[cold]
 pub(crate) fn cut_off(route: &str) -> TaskError {
     TaskError::new(
         ErrorKind::Cancelled,

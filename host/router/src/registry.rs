@@ -14,7 +14,7 @@ use crate::route::Route;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::table::Table;
-use crate::{Agent, AgentId, AgentInfo, RoutePolicy, RouterError};
+use crate::{Agent, AgentId, AgentInfo, Interceptors, RoutePolicy, RouterError};
 
 pub(crate) struct Registry {
     table: ArcSwap<Table>,
@@ -165,6 +165,15 @@ impl Registry {
             route.settle();
         }
         editor.policies.insert(name.to_owned(), policy);
+        let old = self.table.swap(Arc::new(table));
+        drop(editor);
+        drop(old);
+    }
+
+    pub(crate) fn set_interceptors(&self, interceptors: Interceptors) {
+        let editor = self.edit();
+        let mut table = Table::clone(&self.table());
+        table.interceptors = interceptors;
         let old = self.table.swap(Arc::new(table));
         drop(editor);
         drop(old);

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::interceptor::After;
 use crate::panics::message_of;
 use crate::seat::Seat;
 use crate::setback::{How, Setback};
@@ -20,6 +21,7 @@ pub(crate) struct Items {
     pub(crate) task: Task,
     /// Whether one of them was an error.
     failed: bool,
+    afters: Vec<After>,
 }
 
 impl Items {
@@ -29,6 +31,7 @@ impl Items {
             seat: Some(seat),
             task: task.clone(),
             failed: false,
+            afters: Vec::new(),
         }
     }
 
@@ -97,6 +100,16 @@ impl Items {
     /// The agent is given up, since another has taken its place.
     pub(crate) fn replaced(&mut self) -> TaskError {
         self.end(|seat| refusal::replaced(seat.route(), seat.agent_name()))
+    }
+
+    /// One more interceptor that is to be told of the end.
+    pub(crate) fn afterwards(&mut self, after: After) {
+        self.afters.push(after);
+    }
+
+    /// Those that are to be told of the end.
+    pub(crate) fn take_afters(&mut self) -> Vec<After> {
+        std::mem::take(&mut self.afters)
     }
 
     /// Whether there is nothing more to come.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
+use crate::Interceptors;
 use crate::directory::Directory;
 use crate::route::{Route, RouteInfo};
 
@@ -12,6 +13,8 @@ use crate::route::{Route, RouteInfo};
 pub(crate) struct Table {
     routes: FxHashMap<Arc<str>, Arc<Route>>,
     directory: OnceLock<Directory>,
+    /// Here, since every call has the table in its hands anyway.
+    pub(crate) interceptors: Interceptors,
 }
 
 /// For an edit: without the directory, which will be another.
@@ -20,6 +23,7 @@ impl Clone for Table {
         Self {
             routes: self.routes.clone(),
             directory: OnceLock::new(),
+            interceptors: self.interceptors.clone(),
         }
     }
 }

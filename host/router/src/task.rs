@@ -90,6 +90,15 @@ impl Task {
         }
     }
 
+    /// The same task, with labels besides.
+    pub(crate) fn annotated(&self, labels: &Labels) -> Self {
+        let extras = self.extras.as_deref();
+        Self {
+            extras: Some(Arc::new(Extras::with_labels(extras, labels))),
+            ..self.clone()
+        }
+    }
+
     /// A number that no other task of this process has.
     pub fn id(&self) -> u64 {
         self.id

@@ -13,7 +13,8 @@ use tokio::time::{Instant, Sleep};
 
 use crate::address::Address;
 use crate::call::{Answer, RouteTask};
-use crate::observer::{self, FailedTask};
+use crate::interceptor::tell_all;
+use crate::observer;
 use crate::router::Shared;
 use crate::stream::Items;
 use crate::under_way::Output;
@@ -27,14 +28,21 @@ pub struct TaskStream {
     shared: Arc<Shared>,
     state: State,
     input_bytes: usize,
-    /// Whether it has been counted as failed.
-    failed: bool,
+    /// The first error, which has been counted.
+    failure: Option<TaskError>,
 }
 
 enum State {
     Opening(Pin<Box<dyn Future<Output = (u64, Answer)> + Send>>),
-    Open(Items, Watch),
+    Open(Box<Open>),
+    /// Interceptors are told of the end; then the last item follows, if it is an error.
+    Closing(Pin<Box<dyn Future<Output = ()> + Send>>, Option<TaskError>),
     Ended,
+}
+
+struct Open {
+    items: Items,
+    watch: Watch,
 }
 
 impl TaskStream {
@@ -63,7 +71,7 @@ impl TaskStream {
             shared: shared.clone(),
             state: State::Opening(Box::pin(opening)),
             input_bytes,
-            failed: false,
+            failure: None,
         }
     }
 
@@ -75,27 +83,22 @@ impl TaskStream {
     /// Counts a task that failed after it was opened, and tells the observer.
     #[cold]
     fn fail(&mut self, error: &TaskError) {
-        let State::Open(items, _) = &self.state else {
+        let State::Open(open) = &self.state else {
             return;
         };
-        if std::mem::replace(&mut self.failed, true) {
+        if self.failure.is_some() {
             return;
         }
-        let task = &items.task;
+        self.failure = Some(error.clone());
+        let task = &open.items.task;
         task.gate().meter.failed(error.kind());
-        if let Some(observer) = &self.shared.observer {
-            let failed = FailedTask {
-                route: task.route(),
-                known_route: true,
-                task_id: task.id(),
-                trace_id: task.trace_id(),
-                hops: task.hops(),
-                input_bytes: self.input_bytes,
-                attempts: error.attempts(),
-                error,
-            };
-            observer::tell(observer, &failed);
-        }
+        observer::tell_of(
+            &self.shared,
+            task,
+            self.input_bytes,
+            error.attempts(),
+            error,
+        );
     }
 }
 
@@ -113,34 +116,51 @@ impl Stream for TaskStream {
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(Output::Items(items)) => {
                     let watch = Watch::new(&self.shared, &items, run);
-                    self.state = State::Open(items, watch);
+                    self.state = State::Open(Box::new(Open { items, watch }));
                 }
             }
         }
         let this = &mut *self;
-        let State::Open(items, watch) = &mut this.state else {
+        if let State::Open(open) = &mut this.state {
+            let Open { items, watch } = &mut **open;
+            let next = watch.poll(items, &this.shared, cx);
+            let afters = items.is_over().then(|| items.take_afters());
+            if let Poll::Ready(Some(Err(error))) = &next {
+                this.fail(error);
+            }
+            let Some(afters) = afters else {
+                return next;
+            };
+            if afters.is_empty() {
+                this.state = State::Ended;
+                return next;
+            }
+            let error = match next {
+                Poll::Ready(Some(Err(error))) => Some(error),
+                _ => None,
+            };
+            let failed = error.clone().or_else(|| this.failure.take());
+            this.state = State::Closing(Box::pin(tell_all(afters, failed)), error);
+        }
+        let State::Closing(closing, error) = &mut this.state else {
             return Poll::Ready(None);
         };
-        let next = watch.poll(items, &this.shared, cx);
-        if let Poll::Ready(Some(Err(error))) = &next {
-            this.fail(error);
+        if closing.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
         }
-        if let State::Open(items, _) = &this.state
-            && items.is_over()
-        {
-            this.state = State::Ended;
-        }
-        next
+        let error = error.take();
+        this.state = State::Ended;
+        Poll::Ready(error.map(Err))
     }
 }
 
 impl Drop for TaskStream {
     fn drop(&mut self) {
-        if let State::Open(items, _) = &self.state
-            && !self.failed
+        if let State::Open(open) = &self.state
+            && self.failure.is_none()
         {
             // Its reader went away.
-            items.task.gate().meter.failed(ErrorKind::Cancelled);
+            open.items.task.gate().meter.failed(ErrorKind::Cancelled);
         }
     }
 }
@@ -150,6 +170,7 @@ impl fmt::Debug for TaskStream {
         let state = match &self.state {
             State::Opening(_) => "opening",
             State::Open(..) => "open",
+            State::Closing(..) => "closing",
             State::Ended => "ended",
         };
         write!(f, "TaskStream({state})")

@@ -39,7 +39,8 @@ pub(crate) async fn for_place(
     let Attempt { errand, task, .. } = attempt;
     let lifecycle = &errand.shared.lifecycle;
     let waiting = lifecycle.wait();
-    if !lifecycle.admits(task.is_nested()) {
+    // What came through interceptors was let in before those, and was counted all the while.
+    if !lifecycle.admits(task.is_nested() || errand.is_in_course()) {
         let error = refusal::not_running().with_route(task.route());
         return Err(Setback::stopped(error));
     }
@@ -51,6 +52,7 @@ pub(crate) async fn for_place(
             End::CutOff => Setback::stopped(refusal::cut_off(task.route())),
         }),
     };
+    errand.note(seat.agent_name());
     // The agent counts the task from here on.
     drop(waiting);
     // The place may have come free by the end of another task that was cut off.

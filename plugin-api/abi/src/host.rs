@@ -3,7 +3,7 @@
 use abi_stable::StableAbi;
 use abi_stable::std_types::{ROption, RSlice, RStr, RString};
 
-use crate::call::RawReply;
+use crate::call::{RawReply, RawStream};
 use crate::error::RawError;
 use crate::payload::RawPayload;
 use crate::threads::ThreadApiRef;
@@ -72,6 +72,14 @@ pub struct TaskApi {
     /// Whether nobody waits for the answer any more: 0 or 1.
     #[sabi(last_prefix_field)]
     pub is_cancelled: unsafe extern "C" fn(*const ()) -> u32,
+    /// The key by which tasks of a kind are told apart, if the task has one: valid as long as the task. Absent: there are no keys.
+    pub key: unsafe extern "C" fn(*const ()) -> ROption<RSlice<'static, u8>>,
+    /// The value of a label, if the task has it: valid as long as the task. Absent: there are no labels.
+    pub label: unsafe extern "C" fn(*const (), RStr<'_>) -> ROption<RStr<'static>>,
+    /// A label by its place, from 0 on: valid as long as the task. Absent: there are no labels.
+    pub label_at: unsafe extern "C" fn(*const (), usize) -> ROption<RawLabel<'static>>,
+    /// The task's trace, as the W3C's `traceparent`; empty where it has none. Copied: the plugin frees it. Absent: there are no traces.
+    pub traceparent: unsafe extern "C" fn(*const ()) -> RString,
 }
 
 /// Other agents, and routes of the plugin's own that come and go.
@@ -94,6 +102,63 @@ pub struct RouterApi {
     /// Takes a handler that was added away again: context, the instance, the handler's number. Calls under way go on. 1, or 0 where there was none.
     #[sabi(last_prefix_field)]
     pub remove_route: unsafe extern "C" fn(*const (), *const (), u32) -> u32,
+    /// As [`send`](Self::send), with options: valid until the call returns. Absent: a task has none.
+    pub send_with: unsafe extern "C" fn(
+        *const (),
+        *const (),
+        u32,
+        RStr<'_>,
+        *mut RawPayload,
+        *const RawTaskOptions<'_>,
+    ) -> RawReply,
+    /// As [`send_with`](Self::send_with), for an answer that comes item by item; one that comes whole is the one item. Last, the items to send along, handed over, or
+    /// null. Absent: the host has no streams.
+    pub open_stream: unsafe extern "C" fn(
+        *const (),
+        *const (),
+        u32,
+        RStr<'_>,
+        *mut RawPayload,
+        *const RawTaskOptions<'_>,
+        *mut RawStream,
+    ) -> RawReply,
+    /// Sends a task to all agents of a route: context, the task it is nested in or null, the route's name, the data (owned by the callee from here), the options. Answers
+    /// a stream in which two items stand for each agent's answer: who it is, which [`bridge::answers`](crate::bridge::answers) reads, and then what it answered, an error
+    /// too. Absent: the host cannot.
+    pub broadcast: unsafe extern "C" fn(
+        *const (),
+        *const (),
+        RStr<'_>,
+        *mut RawPayload,
+        *const RawTaskOptions<'_>,
+    ) -> RawReply,
+}
+
+/// What a task is sent with.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawTaskOptions<'a> {
+    /// The time that it has as a whole, in nanoseconds; `u64::MAX` where its sender does not limit it.
+    pub remaining: u64,
+    /// [`FLAG_IDEMPOTENT`]; unknown ones are ignored.
+    pub flags: u32,
+    /// The key by which tasks of a kind are told apart.
+    pub key: ROption<RSlice<'a, u8>>,
+    /// What else is to be known of it.
+    pub labels: RSlice<'a, RawLabel<'a>>,
+}
+
+/// In [`RawTaskOptions::flags`]: to do the task twice does no harm.
+pub const FLAG_IDEMPOTENT: u32 = 1;
+
+/// A name and its value.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct RawLabel<'a> {
+    /// The name.
+    pub name: RStr<'a>,
+    /// The value.
+    pub value: RStr<'a>,
 }
 
 /// What [`RouterApi::send`] names. An unknown code is refused.

@@ -17,7 +17,8 @@
 //! |---|---|
 //! | [`module`] | what a plugin offers: its root module |
 //! | [`host`] | what a host offers: logs, the task at hand, the router, threads, storage, metrics |
-//! | [`call`] | one call and its answer, now or later |
+//! | [`call`] | one call and its answer, now, later or item by item |
+//! | [`routing`] | what a plugin does for others' tasks: it selects agents, and intercepts |
 //! | [`payload`] | counted bytes with a content type |
 //! | [`error`] | a failure: its kind, message and causes |
 //! | [`waker`] | how a side that waits is told to look again |
@@ -31,6 +32,7 @@ pub mod host;
 pub mod module;
 pub mod payload;
 pub mod record;
+pub mod routing;
 pub mod threads;
 pub mod waker;
 

@@ -13,12 +13,14 @@ use crate::call::{RawCall, RawReply};
 use crate::error::RawError;
 use crate::host::RawHost;
 use crate::payload::RawPayload;
+#[cfg(not(feature = "seam-older"))]
+use crate::routing::{RawAgents, RawOutcome, RawSelection, RawTask, RawVerdict};
 use crate::waker::RawWaker;
 
 /// The functions of a plugin.
 ///
 /// The order in which a host calls them: `bind` once, before all else; `describe` and `check_config` at any time; then for each instance `create`,
-/// `initialize`, `restore_state` at most once, `invoke` as often as wanted and from any thread, `save_state` with no call under way, `cleanup`, and, with no call under way, `destroy`;
+/// `initialize`, `restore_state` at most once, `invoke`, `select_agent`, `before_task` and `after_task` as often as wanted and from any thread, `save_state` with no call under way, `cleanup`, and, with no call under way, `destroy`;
 /// `close` once, last.
 #[repr(C)]
 #[derive(StableAbi)]
@@ -27,7 +29,7 @@ use crate::waker::RawWaker;
 pub struct PluginModule {
     /// Gives the generation its host.
     pub bind: unsafe extern "C" fn(RawHost) -> ROption<RawError>,
-    /// The plugin's description, as JSON: the config's schema, and for each handler, in the order
+    /// The plugin's description, as JSON: the config's schema, whether it has a strategy and whether it intercepts, and for each handler, in the order
     /// of its number, the route's name and the schemas of its input and output.
     pub describe: unsafe extern "C" fn() -> RString,
     /// What does not fit of a config (JSON, owned by the callee from here), before an instance is made of it: a JSON array of objects with `path`
@@ -62,6 +64,32 @@ pub struct PluginModule {
     #[cfg(not(feature = "seam-older"))]
     pub restore_state:
         unsafe extern "C" fn(*const (), *mut RawPayload, RStr<'_>, *const RawWaker) -> RawReply,
+    /// Which of those who can is to do a task: the instance, the task, the agents. A null waker: answer `Later` without a first look. Absent, as where the description names no strategy:
+    /// the plugin has none.
+    #[cfg(not(feature = "seam-older"))]
+    pub select_agent: unsafe extern "C" fn(
+        *const (),
+        *const RawTask<'_>,
+        *const RawAgents,
+        *const RawWaker,
+    ) -> RawSelection,
+    /// What is to become of a task before any agent has it: the instance, the task, its data, which is lent. A null waker as for `select_agent`. Absent, as where the description names no
+    /// interceptor: the plugin looks at no tasks.
+    #[cfg(not(feature = "seam-older"))]
+    pub before_task: unsafe extern "C" fn(
+        *const (),
+        *const RawTask<'_>,
+        *const RawPayload,
+        *const RawWaker,
+    ) -> RawVerdict,
+    /// Shows how a task ended. Answers nothing. Absent as `before_task`.
+    #[cfg(not(feature = "seam-older"))]
+    pub after_task: unsafe extern "C" fn(
+        *const (),
+        *const RawTask<'_>,
+        *const RawOutcome<'_>,
+        *const RawWaker,
+    ) -> RawReply,
     /// What a later release may append: a field.
     #[cfg(feature = "seam-newer")]
     pub next_field: u32,

@@ -13,28 +13,35 @@ use std::mem::offset_of;
 use abi_stable::std_types::{ROption, RStr, RString, RVec};
 use agentsys_abi::bridge::{Failure, Payload};
 use agentsys_abi::call::{
-    FutureOps, FutureOpsRef, HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawFuture, RawPoll, RawReply,
+    FutureOps, FutureOpsRef, HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawFuture, RawNext, RawPoll,
+    RawReply, RawStream, StreamOps, StreamOpsRef,
 };
 use agentsys_abi::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
 use agentsys_abi::host::{
-    HostApi, HostApiRef, LogApi, LogApiRef, MetricsApi, MetricsApiRef, RawHost, RouterApi,
-    RouterApiRef, StorageApi, StorageApiRef, TaskApi, TaskApiRef, metric, target,
+    FLAG_IDEMPOTENT, HostApi, HostApiRef, LogApi, LogApiRef, MetricsApi, MetricsApiRef, RawHost,
+    RawLabel, RawTaskOptions, RouterApi, RouterApiRef, StorageApi, StorageApiRef, TaskApi,
+    TaskApiRef, metric, target,
 };
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::{OWNER_WORDS, PayloadOps, PayloadOpsRef, RawPayload};
+use agentsys_abi::routing::{
+    AgentsOps, AgentsOpsRef, RawAgent, RawAgents, RawOutcome, RawSeenError, RawSelection, RawTask,
+    RawVerdict, outcome, verdict,
+};
 use agentsys_abi::threads::{Destructor, ThreadApi, ThreadApiRef, ThreadBody};
 use agentsys_abi::waker::{RawWaker, WakerOps, WakerOpsRef};
 
 /// The size and alignment of a type, and the offset of each of its fields.
 macro_rules! layout {
-    ($type:ident, size $size:literal, align $align:literal, $($field:ident at $offset:literal),+) => {
-        let _all_fields = |it: $type| {
+    ($type:ident$(<$lifetime:lifetime>)?, size $size:literal, align $align:literal, $($field:ident at $offset:literal),+) => {{
+        let _all_fields = |it: $type$(<$lifetime>)?| {
             let $type { $($field: _),+ } = it;
         };
+        type It = $type$(<$lifetime>)?;
         let name = stringify!($type);
-        assert_eq!((size_of::<$type>(), align_of::<$type>()), ($size, $align), "{name}");
-        $(assert_eq!(offset_of!($type, $field), $offset, "{name}.{}", stringify!($field));)+
-    };
+        assert_eq!((size_of::<It>(), align_of::<It>()), ($size, $align), "{name}");
+        $(assert_eq!(offset_of!(It, $field), $offset, "{name}.{}", stringify!($field));)+
+    }};
 }
 
 /// The size and alignment of a type without fields to see.
@@ -46,22 +53,42 @@ macro_rules! whole {
 
 #[test]
 fn structs_that_cross_by_value_are_frozen() {
-    layout!(RawCall, size 112, align 8, task at 0, task_id at 8, hops at 16, handler at 20, payload at 24);
+    layout!(RawCall, size 120, align 8, task at 0, task_id at 8, hops at 16, handler at 20, payload at 24, items at 112);
     layout!(RawFuture, size 16, align 8, data at 0, ops at 8);
+    layout!(RawStream, size 16, align 8, data at 0, ops at 8);
     layout!(RawError, size 72, align 8, kind at 0, flags at 4, message at 8, causes at 40);
     layout!(RawHost, size 16, align 8, context at 0, api at 8);
     layout!(
         RawPayload, size 88, align 8,
         data at 0, len at 8, content_type at 16, content_type_len at 24, owner at 32, ops at 80
     );
+    layout!(
+        RawTaskOptions<'static>, size 56, align 8,
+        remaining at 0, flags at 8, key at 16, labels at 40
+    );
+    layout!(RawLabel<'static>, size 32, align 8, name at 0, value at 16);
     layout!(RawWaker, size 16, align 8, data at 0, ops at 8);
+    layout!(RawTask<'static>, size 40, align 8, task at 0, task_id at 8, hops at 16, route at 24);
+    layout!(RawAgents, size 24, align 8, data at 0, count at 8, ops at 16);
+    layout!(
+        RawAgent<'static>, size 48, align 8,
+        id at 0, in_flight at 8, latency at 16, weight at 24, name at 32
+    );
+    layout!(
+        RawOutcome<'static>, size 48, align 8,
+        code at 0, attempts at 4, duration at 8, agent at 16, payload at 32, error at 40
+    );
+    layout!(
+        RawSeenError<'static>, size 40, align 8,
+        kind at 0, flags at 4, message at 8, causes at 24
+    );
     assert_eq!(OWNER_WORDS, 6);
     whole!(Destructor, size 8, align 8; ThreadBody, size 8, align 8);
 }
 
 #[test]
 fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
-    whole!(RawReply, size 96, align 8; RawPoll, size 96, align 8);
+    whole!(RawReply, size 96, align 8; RawPoll, size 96, align 8; RawNext, size 96, align 8);
     let payload = || Payload::new(bytes::Bytes::from_static(b"x"), "").into_raw();
     let failure = || RawError::from(Failure::new(kind::FAILED, "x"));
 
@@ -80,6 +107,11 @@ fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
         unreachable!()
     };
     assert_eq!((tag(&reply), apart(&reply, content)), (2, 8));
+    let reply = RawReply::Stream(RawStream::new(Ended));
+    let RawReply::Stream(content) = &reply else {
+        unreachable!()
+    };
+    assert_eq!((tag(&reply), apart(&reply, content)), (3, 8));
 
     assert_eq!(tag(&RawPoll::Pending), 0);
     let poll = RawPoll::Ok(payload());
@@ -92,11 +124,73 @@ fn enums_that_cross_by_value_are_a_tag_of_one_byte_and_then_the_content() {
         unreachable!()
     };
     assert_eq!((tag(&poll), apart(&poll, content)), (2, 8));
+
+    whole!(RawSelection, size 80, align 8; RawVerdict, size 96, align 8);
+    let future = || RawFuture::new(Box::pin(std::future::pending()));
+    let selection = RawSelection::Agent(7);
+    let RawSelection::Agent(content) = &selection else {
+        unreachable!()
+    };
+    assert_eq!((tag(&selection), apart(&selection, content)), (0, 8));
+    assert_eq!(tag(&RawSelection::Nobody), 1);
+    let selection = RawSelection::Later(future());
+    let RawSelection::Later(content) = &selection else {
+        unreachable!()
+    };
+    assert_eq!((tag(&selection), apart(&selection, content)), (2, 8));
+    let selection = RawSelection::Err(failure());
+    let RawSelection::Err(content) = &selection else {
+        unreachable!()
+    };
+    assert_eq!((tag(&selection), apart(&selection, content)), (3, 8));
+
+    assert_eq!(tag(&RawVerdict::Continue), 0);
+    for (number, verdict) in [
+        (1, RawVerdict::Annotate(payload())),
+        (2, RawVerdict::Answer(payload())),
+        (3, RawVerdict::Refuse(failure())),
+        (4, RawVerdict::Later(future())),
+    ] {
+        let content = match &verdict {
+            RawVerdict::Annotate(it) | RawVerdict::Answer(it) => apart(&verdict, it),
+            RawVerdict::Refuse(it) => apart(&verdict, it),
+            RawVerdict::Later(it) => apart(&verdict, it),
+            RawVerdict::Continue => unreachable!(),
+        };
+        assert_eq!((tag(&verdict), content), (number, 8));
+    }
+
+    assert_eq!((tag(&RawNext::Pending), tag(&RawNext::End)), (0, 3));
+    let next = RawNext::Item(payload());
+    let RawNext::Item(content) = &next else {
+        unreachable!()
+    };
+    assert_eq!((tag(&next), apart(&next, content)), (1, 8));
+    let next = RawNext::Err(failure());
+    let RawNext::Err(content) = &next else {
+        unreachable!()
+    };
+    assert_eq!((tag(&next), apart(&next, content)), (2, 8));
+}
+
+struct Ended;
+
+impl futures_core::Stream for Ended {
+    type Item = agentsys_abi::bridge::Answer;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(None)
+    }
 }
 
 #[test]
 fn vtables_grow_only_at_their_end() {
-    layout!(FutureOps, size 16, align 8, poll at 0, release at 8);
+    layout!(FutureOps, size 24, align 8, poll at 0, release at 8, code at 16);
+    layout!(AgentsOps, size 24, align 8, at at 0, label at 8, label_at at 16);
+    layout!(StreamOps, size 16, align 8, poll_next at 0, release at 8);
     layout!(PayloadOps, size 16, align 8, claim at 0, release at 8);
     layout!(WakerOps, size 32, align 8, claim at 0, wake at 8, wake_by_ref at 16, release at 24);
     layout!(
@@ -104,8 +198,14 @@ fn vtables_grow_only_at_their_end() {
         log at 0, task at 8, router at 16, threads at 24, storage at 32, metrics at 40, plugin_name at 48
     );
     layout!(LogApi, size 16, align 8, max_level at 0, write at 8);
-    layout!(TaskApi, size 32, align 8, claim at 0, release at 8, remaining at 16, is_cancelled at 24);
-    layout!(RouterApi, size 24, align 8, send at 0, add_route at 8, remove_route at 16);
+    layout!(
+        TaskApi, size 64, align 8,
+        claim at 0, release at 8, remaining at 16, is_cancelled at 24, key at 32, label at 40, label_at at 48, traceparent at 56
+    );
+    layout!(
+        RouterApi, size 48, align 8,
+        send at 0, add_route at 8, remove_route at 16, send_with at 24, open_stream at 32, broadcast at 40
+    );
     layout!(StorageApi, size 32, align 8, get at 0, put at 8, delete at 16, scan at 24);
     layout!(MetricsApi, size 16, align 8, register at 0, update at 8);
     layout!(
@@ -113,9 +213,10 @@ fn vtables_grow_only_at_their_end() {
         at_exit at 0, key_created at 8, key_deleted at 16, start at 24, value_set at 32, signal_handled at 40, reports at 48
     );
     layout!(
-        PluginModule, size 104, align 8,
+        PluginModule, size 128, align 8,
         bind at 0, describe at 8, check_config at 16, create at 24, initialize at 32, invoke at 40, cleanup at 48,
-        destroy at 56, close at 64, set_log_level at 72, blocking_threads at 80, save_state at 88, restore_state at 96
+        destroy at 56, close at 64, set_log_level at 72, blocking_threads at 80, save_state at 88, restore_state at 96,
+        select_agent at 104, before_task at 112, after_task at 120
     );
 }
 
@@ -123,6 +224,8 @@ fn vtables_grow_only_at_their_end() {
 fn vtables_are_handed_over_as_one_pointer() {
     whole!(
         FutureOpsRef, size 8, align 8;
+        AgentsOpsRef, size 8, align 8;
+        StreamOpsRef, size 8, align 8;
         PayloadOpsRef, size 8, align 8;
         WakerOpsRef, size 8, align 8;
         HostApiRef, size 8, align 8;
@@ -165,7 +268,15 @@ fn codes_keep_their_numbers() {
         ],
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     );
-    assert_eq!((FLAG_RETRYABLE, FLAG_POISONED), (1, 2));
+    assert_eq!((FLAG_RETRYABLE, FLAG_POISONED, FLAG_IDEMPOTENT), (1, 2, 1));
+    assert_eq!(
+        [verdict::CONTINUE, verdict::ANNOTATE, verdict::ANSWER],
+        [0, 1, 2]
+    );
+    assert_eq!(
+        [outcome::ANSWERED, outcome::FAILED, outcome::STREAMED],
+        [0, 1, 2]
+    );
     assert_eq!([HANDLER_ADDED, HANDLER_PROCESS], [0x8000_0000, 0xffff_ffff]);
     assert_eq!([target::ROUTE, target::AGENT, target::PLUGIN], [0, 1, 2]);
     assert_eq!(

@@ -3,6 +3,7 @@
 //! Each one leaves what the author wrote as it is, ordinary Rust, and adds the description that a host
 //! reads and the functions that it calls.
 
+mod answer;
 mod config;
 mod json;
 mod plugin;
@@ -26,6 +27,8 @@ pub fn plugin(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[route("name", blocking)]`: the function may block; it runs on a thread of a bounded pool. `#[route("name", logged)]`: begin, end, duration and error of
 /// each call are logged. Both may stand together.
+///
+/// A function that returns `impl Stream<Item = Result<T>>`, or a `Result` of one, answers item by item; a last argument of type `Items<T>` takes items.
 #[proc_macro_attribute]
 pub fn routes(options: TokenStream, item: TokenStream) -> TokenStream {
     expand(routes::expand(options.into(), item.into()))

@@ -76,6 +76,16 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
                     use __agentsys_sdk::NoRoutes as _;
                     __agentsys_sdk::HandlersOf::<#this>::new().handlers()
                 }
+                fn strategy() -> ::std::option::Option<__agentsys_sdk::StrategyOf<Self>> {
+                    #[allow(unused_imports, reason = "only a plugin without a strategy needs it")]
+                    use __agentsys_sdk::NoStrategy as _;
+                    __agentsys_sdk::HandlersOf::<#this>::new().strategy()
+                }
+                fn interceptor() -> ::std::option::Option<__agentsys_sdk::InterceptorOf<Self>> {
+                    #[allow(unused_imports, reason = "only a plugin that does not intercept needs it")]
+                    use __agentsys_sdk::NoInterceptor as _;
+                    __agentsys_sdk::HandlersOf::<#this>::new().interceptor()
+                }
             }
 
             impl __agentsys_sdk::LinkedPlugin for #this {

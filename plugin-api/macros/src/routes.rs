@@ -5,9 +5,10 @@ use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta,
-    Result, ReturnType, Type,
+    Result, Type,
 };
 
+use crate::answer::{self, Answer};
 use crate::{conditions, json};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -72,7 +73,9 @@ struct Route {
     is_async: bool,
     takes_context: bool,
     input: Option<Type>,
-    output: TokenStream,
+    /// The type of the argument that takes items.
+    items: Option<Type>,
+    answer: Answer,
     /// The function's `#[cfg(…)]`: what the macro makes of it stands under them too.
     conditions: Vec<Attribute>,
 }
@@ -98,14 +101,21 @@ impl Route {
             let message = "a blocking handler is a plain `fn`: an `async fn` must not block";
             return Err(Error::new(signature.asyncness.span(), message));
         }
-        let (takes_context, input) = arguments(function)?;
-        let output = match &function.sig.output {
-            ReturnType::Default => {
-                let message = "a handler returns `Result<T>`";
-                return Err(Error::new(function.sig.span(), message));
-            }
-            ReturnType::Type(_, ty) => quote!(#ty),
-        };
+        let Arguments {
+            takes_context,
+            input,
+            items,
+        } = arguments(function)?;
+        let answer = Answer::of(function)?;
+        let streams = matches!(answer, Answer::Stream { .. });
+        if blocking && (streams || items.is_some()) {
+            let message = "a blocking handler takes one input and answers once: items are for those that await";
+            return Err(Error::new(function.sig.span(), message));
+        }
+        if items.is_some() && !streams && function.sig.asyncness.is_none() {
+            let message = "a handler that takes `Items` awaits them: make it an `async fn`, or answer a stream";
+            return Err(Error::new(function.sig.span(), message));
+        }
         Ok(Some(Self {
             name,
             blocking,
@@ -115,22 +125,30 @@ impl Route {
             is_async: function.sig.asyncness.is_some(),
             takes_context,
             input,
-            output,
+            items,
+            answer,
             conditions: conditions(&function.attrs),
         }))
     }
 
     fn record(&self, number: usize) -> TokenStream {
-        let mode = match (self.is_async, self.blocking) {
+        let streams = matches!(self.answer, Answer::Stream { .. });
+        let mode = match (self.is_async || streams, self.blocking) {
             (true, _) => "async",
             (_, true) => "blocking",
             _ => "plain",
         };
-        let json = format!(
-            r#"{{"name":{},"description":{},"mode":"{mode}"}}"#,
+        let mut json = format!(
+            r#"{{"name":{},"description":{},"mode":"{mode}""#,
             json::string(&self.name.value()),
             json::string(&self.description),
         );
+        for (member, is_so) in [("streams", streams), ("takes_items", self.items.is_some())] {
+            if is_so {
+                json.push_str(&format!(r#","{member}":true"#));
+            }
+        }
+        json.push('}');
         let record = record_name(number);
         let parts = format_ident!("JSON_{number}");
         let conditions = &self.conditions;
@@ -147,41 +165,26 @@ impl Route {
 
     fn handler(&self, number: usize, this: &Type) -> TokenStream {
         let record = record_name(number);
-        let (route, function, output) = (&self.name, &self.function, &self.output);
-        let logged = self.logged;
+        let (route, logged) = (&self.name, self.logged);
         let input_schema = match &self.input {
             Some(input) => quote!(|| __agentsys_sdk::SchemaOf::<#input>::new().schema()),
             None => quote!(|| ::core::option::Option::None),
         };
-        let input = self.input.as_ref().map(
-            |input| quote!(<#input as ::agentsys_plugin::FromPayload<_>>::from_payload(payload)?),
-        );
-        let drop_payload = self
-            .input
-            .is_none()
-            .then(|| quote!(::core::mem::drop(payload);));
-        let context = |context: TokenStream| self.takes_context.then_some(quote!(#context,));
-        let invoke = if self.is_async {
-            let context = context(quote!(running.context()));
-            quote! {
-                |call: __agentsys_sdk::Call<'_, #this>| call.run_async(|running, payload| async move {
-                    #drop_payload
-                    let plugin = running.plugin()?;
-                    let output = plugin.#function(#context #input).await?;
-                    ::agentsys_plugin::IntoPayload::into_payload(output)
-                })
+        let items_schema = match &self.items {
+            Some(items) => {
+                quote!(|| __agentsys_sdk::SchemaOf::<<#items as __agentsys_sdk::Itemized>::Item>::new().schema())
             }
-        } else {
-            let context = context(quote!(context));
-            quote! {
-                |call: __agentsys_sdk::Call<'_, #this>| call.run(|plugin, context, payload| {
-                    let _ = context;
-                    #drop_payload
-                    let output = plugin.#function(#context #input)?;
-                    ::agentsys_plugin::IntoPayload::into_payload(output)
-                })
-            }
+            None => quote!(|| ::core::option::Option::None),
         };
+        let (takes_items, streams) = (
+            self.items.is_some(),
+            matches!(self.answer, Answer::Stream { .. }),
+        );
+        let output = match &self.answer {
+            Answer::Value(output) => quote!(#output),
+            Answer::Stream { item, .. } => quote!(#item),
+        };
+        let invoke = self.invoke(this);
         let conditions = &self.conditions;
         quote! {
             #(#conditions)*
@@ -189,9 +192,76 @@ impl Route {
                 route: #route,
                 record: &#record,
                 input_schema: #input_schema,
+                items_schema: #items_schema,
                 output_schema: || __agentsys_sdk::SchemaOf::<<#output as __agentsys_sdk::Fallible>::Value>::new().schema(),
+                streams: #streams,
+                takes_items: #takes_items,
                 logged: #logged,
                 invoke: #invoke,
+            }
+        }
+    }
+
+    /// The function that calls the author's.
+    fn invoke(&self, this: &Type) -> TokenStream {
+        let function = &self.function;
+        let input = self.input.as_ref().map(
+            |input| quote!(<#input as ::agentsys_plugin::FromPayload<_>>::from_payload(payload)?,),
+        );
+        let drop_payload = self
+            .input
+            .is_none()
+            .then(|| quote!(::core::mem::drop(payload);));
+        let context = |context: TokenStream| self.takes_context.then_some(quote!(#context,));
+        let take_items = self
+            .items
+            .is_some()
+            .then(|| quote!(let items = call.take_items();));
+        let items = self
+            .items
+            .as_ref()
+            .map(|items| quote!(<#items>::of_call(items)));
+        let mutable = self.items.is_some().then(|| quote!(mut));
+        let await_it = self.is_async.then(|| quote!(.await));
+        match &self.answer {
+            Answer::Stream { fallible, .. } => {
+                let context = context(quote!(running.context()));
+                let try_it = fallible.then(|| quote!(?));
+                quote! {
+                    |#mutable call: __agentsys_sdk::Call<'_, #this>| {
+                        #take_items
+                        call.run_stream(|running, payload, out| async move {
+                            #drop_payload
+                            let plugin = running.plugin()?;
+                            out.all_of(plugin.#function(#context #input #items) #await_it #try_it).await
+                        })
+                    }
+                }
+            }
+            Answer::Value(_) if self.is_async => {
+                let context = context(quote!(running.context()));
+                quote! {
+                    |#mutable call: __agentsys_sdk::Call<'_, #this>| {
+                        #take_items
+                        call.run_async(|running, payload| async move {
+                            #drop_payload
+                            let plugin = running.plugin()?;
+                            let output = plugin.#function(#context #input #items).await?;
+                            ::agentsys_plugin::IntoPayload::into_payload(output)
+                        })
+                    }
+                }
+            }
+            Answer::Value(_) => {
+                let context = context(quote!(context));
+                quote! {
+                    |call: __agentsys_sdk::Call<'_, #this>| call.run(|plugin, context, payload| {
+                        let _ = context;
+                        #drop_payload
+                        let output = plugin.#function(#context #input)?;
+                        ::agentsys_plugin::IntoPayload::into_payload(output)
+                    })
+                }
             }
         }
     }
@@ -227,28 +297,48 @@ fn options(attribute: &Attribute) -> Result<(LitStr, bool, bool)> {
     })
 }
 
-/// Whether the function takes a context, and the type of its input.
-fn arguments(function: &ImplItemFn) -> Result<(bool, Option<Type>)> {
-    let message = "a handler takes `&self`, then `&Context` if it wants it, then at most one input";
+struct Arguments {
+    takes_context: bool,
+    input: Option<Type>,
+    items: Option<Type>,
+}
+
+fn arguments(function: &ImplItemFn) -> Result<Arguments> {
+    let message = "a handler takes `&self`, then `&Context` if it wants it, then at most one input, then at most one `Items<T>`";
+    let error = || Error::new(function.sig.span(), message);
     let mut inputs = function.sig.inputs.iter();
     match inputs.next() {
         Some(FnArg::Receiver(receiver))
             if receiver.reference.is_some() && receiver.mutability.is_none() => {}
-        _ => return Err(Error::new(function.sig.span(), message)),
+        _ => return Err(error()),
     }
-    let types: Vec<&Type> = inputs
+    let mut types: Vec<&Type> = inputs
         .filter_map(|input| match input {
             FnArg::Typed(input) => Some(&*input.ty),
             FnArg::Receiver(_) => None,
         })
         .collect();
-    match types.as_slice() {
-        [] => Ok((false, None)),
-        [Type::Reference(_)] => Ok((true, None)),
-        [Type::Reference(_), input] => Ok((true, Some((*input).clone()))),
-        [input] => Ok((false, Some((*input).clone()))),
-        _ => Err(Error::new(function.sig.span(), message)),
+    let items = types
+        .pop_if(|last| answer::is_named(last, "Items"))
+        .cloned();
+    let (takes_context, input) = match types.as_slice() {
+        [] => (false, None),
+        [Type::Reference(_)] => (true, None),
+        [Type::Reference(_), input] => (true, Some((*input).clone())),
+        [input] => (false, Some((*input).clone())),
+        _ => return Err(error()),
+    };
+    if input
+        .as_ref()
+        .is_some_and(|input| answer::is_named(input, "Items"))
+    {
+        return Err(error());
     }
+    Ok(Arguments {
+        takes_context,
+        input,
+        items,
+    })
 }
 
 /// The doc comment as one line per paragraph.

@@ -1,12 +1,14 @@
 //! What `#[route("…", logged)]` logs of each call: its begin, its end, how long it took, and its error.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use agentsys_abi::bridge::{Handed, Payload};
 use agentsys_abi::call::RawCall;
+
+use futures_core::Stream;
 
 use crate::error::{Error, Result};
 use crate::handler;
@@ -54,6 +56,15 @@ impl CallLog {
         answer
     }
 
+    /// Logs the end of a stream, with the last of its failures.
+    pub(crate) fn through<S>(self, stream: S) -> Logged<S> {
+        Logged {
+            stream,
+            log: Some(self),
+            failed: None,
+        }
+    }
+
     fn end(mut self, error: Option<&Error>) {
         self.ended = true;
         let Self { route, task, .. } = self;
@@ -77,6 +88,52 @@ impl Drop for CallLog {
         if !self.ended {
             let (route, task, ms) = (self.route, self.task, self.millis());
             tracing::warn!(target: TARGET, route, task, ms, "`{route}` was given up before its end");
+        }
+    }
+}
+
+/// See [`CallLog::through`].
+pub(crate) struct Logged<S> {
+    /// Pinned with the whole.
+    stream: S,
+    /// None once the end is logged.
+    log: Option<CallLog>,
+    failed: Option<Error>,
+}
+
+impl<S: Stream<Item = Result<Payload>>> Stream for Logged<S> {
+    type Item = Result<Payload>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Payload>>> {
+        // SAFETY: `stream` is pinned with `self` and never moved out; the others are not pinned.
+        let (stream, log, failed) = unsafe {
+            let this = self.get_unchecked_mut();
+            let stream = Pin::new_unchecked(&mut this.stream);
+            (stream, &mut this.log, &mut this.failed)
+        };
+        let Some(route) = log.as_ref().map(|log| log.route) else {
+            return Poll::Ready(None);
+        };
+        match panics::catch(|| handler::name(route), || stream.poll_next(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Some(item))) => {
+                if let Err(error) = &item {
+                    *failed = Some(error.clone());
+                }
+                Poll::Ready(Some(item))
+            }
+            Ok(Poll::Ready(None)) => {
+                if let Some(log) = log.take() {
+                    log.end(failed.as_ref());
+                }
+                Poll::Ready(None)
+            }
+            Err(panic) => {
+                if let Some(log) = log.take() {
+                    log.end(Some(&panic));
+                }
+                Poll::Ready(Some(Err(panic)))
+            }
         }
     }
 }

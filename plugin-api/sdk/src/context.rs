@@ -1,10 +1,11 @@
-//! The task at hand, as a handler sees it.
+//! The task at hand, as a handler sees it, and as it is shown to a strategy or an interceptor.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use agentsys_abi::bridge::Payload;
 use agentsys_abi::call::RawCall;
+use agentsys_abi::routing::RawTask;
 
 use crate::error::Result;
 use crate::host::Host;
@@ -84,6 +85,50 @@ impl Context {
         context
     }
 
+    /// The context of a task that is another agent's, until the function that is shown it returns.
+    ///
+    /// # Safety
+    /// `task`, what it names, and `host` must outlive the context.
+    #[cfg_attr(
+        feature = "seam-older",
+        allow(dead_code, reason = "the older seam shows none")
+    )]
+    #[inline]
+    pub(crate) unsafe fn shown(host: &Host, task: &RawTask<'_>) -> Self {
+        let route: *const str = task.route.as_str();
+        Self {
+            host,
+            task: task.task,
+            task_id: task.task_id,
+            hops: task.hops,
+            // SAFETY: only the lifetime's name goes: it is read through the context alone, which the route outlives.
+            route: unsafe { &*route },
+            own: None,
+            claimed: false,
+        }
+    }
+
+    /// The same for what goes on after that.
+    #[cfg_attr(
+        feature = "seam-older",
+        allow(dead_code, reason = "the older seam shows none")
+    )]
+    pub(crate) fn kept(host: &Host, task: &RawTask<'_>) -> Self {
+        Self {
+            host,
+            // SAFETY: the task is valid during the call.
+            task: unsafe { (host.raw().api.task().claim())(task.task) },
+            task_id: task.task_id,
+            hops: task.hops,
+            route: "",
+            own: Some(Box::new(Own {
+                host: host.clone(),
+                route: task.route.as_str().to_owned(),
+            })),
+            claimed: true,
+        }
+    }
+
     /// The host.
     #[must_use]
     pub fn host(&self) -> &Host {
@@ -157,6 +202,44 @@ impl Context {
     pub fn is_cancelled(&self) -> bool {
         // SAFETY: the constructors' promise: the task is valid.
         unsafe { (self.host().raw().api.task().is_cancelled())(self.task) != 0 }
+    }
+
+    /// The key by which tasks of a kind are told apart, if the task's sender gave it one.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        let key = self.host().raw().api.task().key()?;
+        // SAFETY: the constructors' promise: the task is valid, and longer than what it lends is used here.
+        let key = unsafe { key(self.task) };
+        key.into_option().map(|key| key.as_slice())
+    }
+
+    /// The value of one of the task's labels.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let label = self.host().raw().api.task().label()?;
+        // SAFETY: as for `key`.
+        let value = unsafe { label(self.task, name.into()) };
+        value.into_option().map(|value| value.as_str())
+    }
+
+    /// The task's labels: their names and values.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let label_at = self.host().raw().api.task().label_at();
+        // SAFETY: as for `key`.
+        let at = move |place| unsafe { label_at?(self.task, place) }.into_option();
+        (0..)
+            .map_while(at)
+            .map(|label| (label.name.as_str(), label.value.as_str()))
+    }
+
+    /// The task's trace in the form of the W3C's `traceparent`, to be handed on to others; it is the same, but for its last part, for all tasks that are part of
+    /// one. None on a host without traces.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        let traceparent = self.host().raw().api.task().traceparent()?;
+        // SAFETY: the constructors' promise: the task is valid.
+        let trace = unsafe { traceparent(self.task) };
+        (!trace.is_empty()).then(|| trace.as_str().to_owned())
     }
 
     /// Routes a task that is part of this one: short for `router().route_task(…)`.

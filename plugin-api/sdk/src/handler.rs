@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use agentsys_abi::bridge::{Failure, Handed, Payload, catch, with_waker};
-use agentsys_abi::call::{RawCall, RawFuture};
+use agentsys_abi::call::{RawCall, RawFuture, RawStream};
 use agentsys_abi::waker::RawWaker;
 use serde_json::Value;
 
@@ -30,8 +30,14 @@ pub struct Handler<P: 'static> {
     pub record: &'static [u8],
     /// The schema of the input.
     pub input_schema: fn() -> Option<Value>,
-    /// The schema of the output.
+    /// The schema of an item, where it takes some.
+    pub items_schema: fn() -> Option<Value>,
+    /// The schema of the output; of an item, where it answers a stream.
     pub output_schema: fn() -> Option<Value>,
+    /// Whether it answers a stream.
+    pub streams: bool,
+    /// Whether it takes items.
+    pub takes_items: bool,
     /// Whether begin, end, duration and error of each call are logged.
     pub logged: bool,
     /// The call.
@@ -95,6 +101,8 @@ pub struct Call<'a, P> {
     pub(crate) raw: &'a RawCall,
     pub(crate) payload: Handed<'a>,
     pub(crate) waker: *const RawWaker,
+    /// Handed over with the call, and not null only for a handler that takes them.
+    pub(crate) items: *mut RawStream,
     pub(crate) route: &'static str,
     pub(crate) logged: bool,
 }
@@ -172,6 +180,7 @@ impl<P: Plugin> Call<'_, P> {
             waker,
             route,
             logged,
+            ..
         } = self;
         let instance = Arc::clone(instance);
         let scope = instance.host().scope().cloned();
@@ -219,13 +228,17 @@ impl<P: Plugin> Call<'_, P> {
     }
 }
 
-/// An async handler's hold on its context and instance.
+/// A hold on context and instance, of a handler that goes on.
 pub struct Running<P> {
     context: Context,
     instance: Arc<Instance<P>>,
 }
 
 impl<P: Plugin> Running<P> {
+    pub(crate) fn new(context: Context, instance: Arc<Instance<P>>) -> Self {
+        Self { context, instance }
+    }
+
     /// The author's object.
     ///
     /// # Errors
@@ -251,8 +264,22 @@ pub(crate) fn start<F>(
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
 {
+    start_as(what, scope, waker, make, RawFuture::new)
+}
+
+/// The same, where a future that is handed over is made one of the seam's by `cross`.
+pub(crate) fn start_as<F>(
+    what: Cow<'static, str>,
+    scope: Option<Scope>,
+    waker: *const RawWaker,
+    make: impl FnOnce() -> F,
+    cross: impl FnOnce(Pin<Box<Guarded<F>>>) -> RawFuture,
+) -> Reply
+where
+    F: Future<Output = Result<Payload>> + Send + 'static,
+{
     // What passes the walls within can only be the SDK's own fault.
-    catch(|| begin(what, scope, waker, make)).unwrap_or_else(|message| {
+    catch(|| begin(what, scope, waker, make, cross)).unwrap_or_else(|message| {
         let failure = Failure::panicked("the plugin", &message);
         Reply::Err(failure.into())
     })
@@ -263,6 +290,7 @@ fn begin<F>(
     scope: Option<Scope>,
     waker: *const RawWaker,
     make: impl FnOnce() -> F,
+    cross: impl FnOnce(Pin<Box<Guarded<F>>>) -> RawFuture,
 ) -> Reply
 where
     F: Future<Output = Result<Payload>> + Send + 'static,
@@ -285,16 +313,16 @@ where
             return Reply::ready(answer);
         }
     }
-    Reply::Pending(RawFuture::new(future))
+    Reply::Pending(cross(future))
 }
 
 #[cold]
-fn failed(error: Error) -> Reply {
+pub(crate) fn failed(error: Error) -> Reply {
     Reply::Err(error.into_failure().into())
 }
 
 /// A future of the author's whose panics come back as errors.
-struct Guarded<F> {
+pub(crate) struct Guarded<F> {
     future: InRuntime<InScope<F>>,
     what: Cow<'static, str>,
 }
@@ -321,6 +349,8 @@ impl<F: Future<Output = Result<Payload>>> Future for Guarded<F> {
 pub(crate) fn name(what: &str) -> String {
     match what {
         "initialize" | "cleanup" | "process" => format!("`{what}`"),
+        // No route's name has one.
+        function if function.starts_with('`') => function.to_owned(),
         route => format!("the handler of route `{route}`"),
     }
 }

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use agentsys_abi::bridge::{ForeignFuture, Payload};
+use agentsys_abi::bridge::{Failure, ForeignFuture, ForeignStream, Payload};
 use agentsys_abi::call::RawReply;
+use agentsys_abi::error::kind;
 use agentsys_abi::host::RawHost;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -190,6 +191,12 @@ pub(crate) unsafe fn answer(
         RawReply::Err(error) => Ok(Err(error.into())),
         // SAFETY: a fresh future, ours alone; a host is never unloaded.
         RawReply::Pending(raw) => Err(unsafe { ForeignFuture::from_raw(raw) }),
+        RawReply::Stream(raw) => {
+            // SAFETY: as above.
+            drop(unsafe { ForeignStream::from_raw(raw) });
+            let message = "the host answered a stream where one answer was asked for";
+            Ok(Err(Failure::new(kind::INTERNAL, message)))
+        }
     };
     async move {
         let answer = match reply {

@@ -44,13 +44,20 @@
 //! Handlers are `fn` (answered at once, on the caller's thread), `async fn` (inside a tokio runtime of the plugin's own, so timers, sockets
 //! and `tokio::spawn` work), or `fn` with `#[route("name", blocking)]` (on a thread that may block). They take `&self`, a `&`[`Context`] if
 //! they want one, and at most one input: a [`Payload`], a `String`, a `Vec<u8>`, or any type that serde reads from JSON. Those that derive
-//! `schemars::JsonSchema` have their schema shown to callers.
+//! `schemars::JsonSchema` have their schema shown to callers. A handler that returns `impl `[`Stream`]`<Item = Result<T>>` (or a `Result` of that, `async` or not) answers item by item,
+//! as fast as they are read: [`produce`] makes such a stream of an async body. One with an argument of type [`Items<T>`](Items) takes items in the same way, after its
+//! input, if it has one.
+//!
+//! A plugin may do something for the tasks of others, by a trait beside [`Plugin`]: a [`RoutingStrategy`] chooses who does a task, an [`Interceptor`] looks at tasks before and after.
 //!
 //! What the host offers comes through the [`Context`] of a call, as part of its task, or through the [`Host`] handle: other agents and plugins ([`Router`]), a namespace
 //! that survives a restart ([`Storage`]), figures ([`Metrics`]), background work, and the log, to which `tracing`'s macros write. The module `testing`, with the feature of that name, has a
 //! host for an author's tests.
 
 mod added;
+mod agents;
+mod answers;
+mod asking;
 mod call_log;
 mod config;
 mod context;
@@ -59,32 +66,49 @@ mod generation;
 mod handler;
 mod host;
 mod instance;
+mod interceptor;
+mod items;
 mod logs;
 mod metrics;
 mod module;
+mod options;
+mod outcome;
 mod panics;
 mod payload;
 mod plugin;
+mod produce;
 mod router;
 mod runtime;
 mod schema;
 mod scope;
+mod shown;
 mod storage;
+mod strategy;
+mod streaming;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod threads;
 
 pub use added::AddedRoute;
+pub use agents::{Agent, Agents};
 pub use agentsys_plugin_macros::{plugin, plugin_config, routes};
+pub use answers::{AgentAnswer, Answers};
 pub use config::{ConfigProblem, NoConfig, PluginConfig};
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
+pub use futures_core::Stream;
 pub use host::Host;
+pub use interceptor::{After, Interceptor, Verdict};
+pub use items::Items;
 pub use metrics::{Counter, Gauge, Histogram, Measured, Metrics};
+pub use options::TaskOptions;
+pub use outcome::Outcome;
 pub use payload::{FromPayload, IntoPayload, Payload, ReadPayload, content_type};
 pub use plugin::Plugin;
+pub use produce::{Out, Produced, produce};
 pub use router::{Peer, Router};
 pub use storage::{Entry, Storage};
+pub use strategy::{RoutingStrategy, Selection};
 
 // The examples of that page, as tests.
 #[cfg(all(doctest, feature = "testing"))]
@@ -94,8 +118,8 @@ struct FromPython;
 /// What almost every plugin uses.
 pub mod prelude {
     pub use crate::{
-        Context, Error, ErrorKind, Host, NoConfig, Payload, Plugin, ReadPayload, Result, plugin,
-        plugin_config, routes,
+        Context, Error, ErrorKind, Host, Items, NoConfig, Payload, Plugin, ReadPayload, Result,
+        Stream, TaskOptions, plugin, plugin_config, produce, routes,
     };
 }
 
@@ -116,8 +140,11 @@ pub mod __private {
     pub use crate::handler::{
         Call, Fallible, Handler, HandlersOf, NoRoutes, Reply, Routes, Running,
     };
+    pub use crate::interceptor::{InterceptorOf, NoInterceptor};
+    pub use crate::items::{Itemized, Source};
     pub use crate::module::{Entry, header, linked, records};
     pub use crate::schema::{NoSchema, SchemaOf};
+    pub use crate::strategy::{NoStrategy, StrategyOf};
 
     /// The compiler's version, as it names itself.
     pub const RUSTC_VERSION: &str = env!("AGENTSYS_RUSTC_VERSION");

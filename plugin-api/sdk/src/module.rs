@@ -11,12 +11,14 @@ use abi_stable::prefix_type::WithMetadata;
 #[cfg(not(feature = "seam-older"))]
 use abi_stable::std_types::RStr;
 use abi_stable::std_types::{ROption, RString};
-use agentsys_abi::bridge::{Failure, Handed, catch};
+use agentsys_abi::bridge::{Failure, ForeignStream, Handed, catch};
 use agentsys_abi::call::{HANDLER_ADDED, HANDLER_PROCESS, RawCall, RawReply};
 use agentsys_abi::error::{RawError, kind};
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::RawPayload;
+#[cfg(not(feature = "seam-older"))]
+use agentsys_abi::routing::{RawAgents, RawOutcome, RawSelection, RawTask, RawVerdict};
 use agentsys_abi::waker::RawWaker;
 use serde_json::{Value, json};
 
@@ -24,11 +26,13 @@ use crate::config::{self, ConfigProblem};
 use crate::generation;
 use crate::handler::{Call, Handler, start};
 use crate::instance::Instance;
+use crate::interceptor::InterceptorOf;
 #[cfg(not(feature = "seam-older"))]
 use crate::logs;
 use crate::panics;
 use crate::plugin::Plugin;
 use crate::schema::SchemaOf;
+use crate::strategy::StrategyOf;
 
 /// A plugin as `#[plugin]` describes it.
 pub trait Entry: Plugin {
@@ -38,6 +42,10 @@ pub trait Entry: Plugin {
     const BLOCKING_THREADS: u32;
     /// Its handlers, in the order of their numbers.
     fn handlers() -> &'static [Handler<Self>];
+    /// Its strategy, if it has one.
+    fn strategy() -> Option<StrategyOf<Self>>;
+    /// Its interceptor, if it is one.
+    fn interceptor() -> Option<InterceptorOf<Self>>;
 }
 
 /// The records that the file of a plugin would hold.
@@ -102,6 +110,12 @@ impl<P: Entry> Functions<P> {
         save_state: Self::save_state,
         #[cfg(not(feature = "seam-older"))]
         restore_state: Self::restore_state,
+        #[cfg(not(feature = "seam-older"))]
+        select_agent: Self::select_agent,
+        #[cfg(not(feature = "seam-older"))]
+        before_task: Self::before_task,
+        #[cfg(not(feature = "seam-older"))]
+        after_task: Self::after_task,
         #[cfg(feature = "seam-newer")]
         next_field: 7,
         #[cfg(feature = "seam-newer")]
@@ -117,12 +131,20 @@ impl<P: Entry> Functions<P> {
                     json!({
                         "route": handler.route,
                         "input_schema": (handler.input_schema)(),
+                        "items_schema": (handler.items_schema)(),
                         "output_schema": (handler.output_schema)(),
+                        "streams": handler.streams,
+                        "takes_items": handler.takes_items,
                     })
                 })
                 .collect();
             debug_assert!(!P::RECORD.is_empty());
-            json!({ "config_schema": SchemaOf::<P::Config>::new().schema(), "handlers": handlers })
+            json!({
+                "config_schema": SchemaOf::<P::Config>::new().schema(),
+                "strategy": P::strategy().is_some(),
+                "interceptor": P::interceptor().is_some(),
+                "handlers": handlers,
+            })
         });
         described.map_or_else(|_| RString::new(), |json| json.to_string().into())
     }
@@ -181,11 +203,16 @@ impl<P: Entry> Functions<P> {
             raw,
             payload,
             waker,
+            items: raw.items,
             route,
             logged,
         };
         match P::handlers().get(raw.handler as usize) {
-            Some(handler) => (handler.invoke)(call(handler.route, handler.logged)),
+            Some(handler) if raw.items.is_null() || handler.takes_items => {
+                (handler.invoke)(call(handler.route, handler.logged))
+            }
+            Some(_) => takes_no_items(raw),
+            None if !raw.items.is_null() => takes_no_items(raw),
             None if raw.handler == HANDLER_PROCESS => {
                 call("process", false).run_async(|running, payload| async move {
                     running.plugin()?.process(running.context(), payload).await
@@ -229,6 +256,80 @@ impl<P: Entry> Functions<P> {
         start("restore_state".into(), scope, waker, work)
     }
 
+    #[cfg(not(feature = "seam-older"))]
+    unsafe extern "C" fn select_agent(
+        instance: *const (),
+        task: *const RawTask<'_>,
+        agents: *const RawAgents,
+        waker: *const RawWaker,
+    ) -> RawSelection {
+        let select = || {
+            // SAFETY: the host names an instance that it has not destroyed, and lends the rest until this returns.
+            let (instance, task, agents) = unsafe { (Self::borrow(instance), &*task, &*agents) };
+            match P::strategy() {
+                // SAFETY: as above.
+                Some(strategy) => unsafe { strategy.select(&instance, task, agents, waker) },
+                None => RawSelection::Err(lacks("strategy").into()),
+            }
+        };
+        // What passes the walls within can only be the SDK's own fault.
+        catch(select).unwrap_or_else(|message| {
+            RawSelection::Err(Failure::panicked("the plugin", &message).into())
+        })
+    }
+
+    #[cfg(not(feature = "seam-older"))]
+    unsafe extern "C" fn before_task(
+        instance: *const (),
+        task: *const RawTask<'_>,
+        data: *const RawPayload,
+        waker: *const RawWaker,
+    ) -> RawVerdict {
+        let look = || {
+            // SAFETY: as for `select_agent`.
+            let (instance, task) = unsafe { (Self::borrow(instance), &*task) };
+            match P::interceptor() {
+                // SAFETY: as above.
+                Some(it) => unsafe { it.before(&instance, task, data, waker) },
+                None => RawVerdict::Refuse(lacks("interceptor").into()),
+            }
+        };
+        catch(look).unwrap_or_else(|message| {
+            RawVerdict::Refuse(Failure::panicked("the plugin", &message).into())
+        })
+    }
+
+    #[cfg(not(feature = "seam-older"))]
+    unsafe extern "C" fn after_task(
+        instance: *const (),
+        task: *const RawTask<'_>,
+        outcome: *const RawOutcome<'_>,
+        waker: *const RawWaker,
+    ) -> RawReply {
+        let look = || {
+            // SAFETY: as for `select_agent`.
+            let (instance, task, outcome) = unsafe { (Self::borrow(instance), &*task, &*outcome) };
+            match P::interceptor() {
+                // SAFETY: as above.
+                Some(it) => unsafe { it.after(&instance, task, outcome, waker) },
+                None => RawReply::Err(lacks("interceptor").into()),
+            }
+        };
+        catch(look).unwrap_or_else(|message| {
+            RawReply::Err(Failure::panicked("the plugin", &message).into())
+        })
+    }
+
+    /// The instance, for the length of a call.
+    ///
+    /// # Safety
+    /// `instance` must come from `create` and not be destroyed before what this returns is dropped.
+    #[cfg(not(feature = "seam-older"))]
+    unsafe fn borrow(instance: *const ()) -> ManuallyDrop<Arc<Instance<P>>> {
+        // SAFETY: the caller's promise; the claim is the host's, which keeps it.
+        ManuallyDrop::new(unsafe { Arc::from_raw(instance.cast::<Instance<P>>()) })
+    }
+
     unsafe extern "C" fn destroy(instance: *const ()) {
         // SAFETY: the host's claim from `create`, given up once.
         let instance = unsafe { Arc::from_raw(instance.cast::<Instance<P>>()) };
@@ -250,6 +351,22 @@ impl<P: Entry> Functions<P> {
             Arc::from_raw(instance)
         }
     }
+}
+
+/// A host that reads the description does not ask.
+#[cold]
+#[cfg(not(feature = "seam-older"))]
+fn lacks(what: &str) -> Failure {
+    Failure::new(kind::NOT_FOUND, format!("the plugin has no {what}"))
+}
+
+/// Only handlers of the macro's take items.
+#[cold]
+fn takes_no_items(call: &RawCall) -> RawReply {
+    // SAFETY: the host hands the items over with the call, and nobody else takes them; a host is never unloaded.
+    drop(unsafe { ForeignStream::taken(call.items) });
+    let message = "this handler takes no items: its argument is no `Items<T>`";
+    RawReply::Err(Failure::new(kind::INVALID_INPUT, message).into())
 }
 
 /// One that was removed a moment ago, or that there never was.

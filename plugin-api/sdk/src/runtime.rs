@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use futures_core::Stream;
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -89,7 +90,7 @@ fn started(state: &mut State) -> Result<&Runtime> {
     }
 }
 
-/// A future that is polled, and dropped, inside the runtime.
+/// A future or a stream that is polled, and dropped, inside the runtime.
 pub(crate) struct InRuntime<F> {
     future: Option<F>,
     /// None: in the one that it is polled in, if there is one.
@@ -129,6 +130,24 @@ impl<F: Future> Future for InRuntime<F> {
         if polled.is_ready() {
             // Now, since the runtime is entered anyway.
             future.set(None);
+        }
+        polled
+    }
+}
+
+impl<S: Stream> Stream for InRuntime<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let _entered = self.enter();
+        // SAFETY: as for a future.
+        let mut stream = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        let polled = match stream.as_mut().as_pin_mut() {
+            Some(stream) => stream.poll_next(cx),
+            None => Poll::Ready(None),
+        };
+        if matches!(polled, Poll::Ready(None)) {
+            stream.set(None);
         }
         polled
     }

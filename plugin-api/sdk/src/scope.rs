@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_core::Stream;
 use tracing::{Dispatch, Span, dispatcher};
 
 use crate::generation;
@@ -60,7 +61,7 @@ pub(crate) fn run<R>(scope: Option<&Scope>, f: impl FnOnce() -> R) -> R {
     }
 }
 
-/// A future that is polled, and dropped, in an instance's surroundings.
+/// A future or a stream that is polled, and dropped, in an instance's surroundings.
 pub(crate) struct InScope<F> {
     future: Option<F>,
     scope: Option<Scope>,
@@ -75,18 +76,35 @@ impl<F> InScope<F> {
     }
 }
 
-impl<F: Future> Future for InScope<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+impl<F> InScope<F> {
+    fn parts(self: Pin<&mut Self>) -> (Option<Pin<&mut F>>, Option<&Scope>) {
         // SAFETY: `future` is pinned with `self` and never moved out, only dropped in place.
         let (future, scope) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &this.scope)
         };
-        match future.as_pin_mut() {
-            Some(future) => run(scope.as_ref(), || future.poll(cx)),
-            None => Poll::Pending,
+        (future.as_pin_mut(), scope.as_ref())
+    }
+}
+
+impl<F: Future> Future for InScope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.parts() {
+            (Some(future), scope) => run(scope, || future.poll(cx)),
+            (None, _) => Poll::Pending,
+        }
+    }
+}
+
+impl<S: Stream> Stream for InScope<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        match self.parts() {
+            (Some(stream), scope) => run(scope, || stream.poll_next(cx)),
+            (None, _) => Poll::Ready(None),
         }
     }
 }

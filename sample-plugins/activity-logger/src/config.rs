@@ -19,6 +19,9 @@ pub struct Config {
     /// The least level that is written: `trace`, `debug`, `info` (the default), `warn` or `error`.
     #[default = Level::Info]
     pub log_level: Level,
+    /// The level of the entries of tasks that did not fail, where the plugin is an interceptor; `info` by default. Tasks that failed are errors.
+    #[default = Level::Info]
+    pub task_level: Level,
     /// How lines are written: `text` (the default) or `json`, an object on each line.
     #[default = Format::Text]
     pub format: Format,

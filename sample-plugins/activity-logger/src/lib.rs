@@ -1,9 +1,10 @@
 //! Activity logger: a plugin that writes down what agents do, and what goes wrong with them.
 //!
-//! One line for each call, in a file or on standard error, as text or as JSON. An answer means
+//! One line for each entry, in a file or on standard error, as text or as JSON. An answer means
 //! that the line is written: the operating system has it when the caller goes on.
 //!
-//! * [`ActivityLogger`] is the plugin: the routes `log_activity` and `log_error`.
+//! * [`ActivityLogger`] is the plugin: the routes `log_activity` and `log_error`, and an interceptor that
+//!   writes down every task of all agents, for a host with `[router] interceptors = ["activity-logger"]`.
 //! * [`Config`] holds its options; [`Filter`] decides what they let through.
 //! * [`LineFormat`] makes a line of an [`Entry`], which nothing in the entry can break in two.
 //! * [`Sink`] writes lines, and rotates the file by the rules of [`Rotation`].
@@ -21,6 +22,7 @@ mod level;
 mod plugin;
 mod rotation;
 mod sink;
+mod tasks;
 mod template;
 
 pub use config::Config;

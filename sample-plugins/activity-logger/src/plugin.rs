@@ -1,4 +1,4 @@
-//! The plugin: two routes that write a line each.
+//! The plugin: two routes that write a line each. The third way to a line is in `tasks`.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::{
-    Activity, Config, Entry, Filter, LineFormat, Logged, Rotation, Sink, SinkError, Trouble,
+    Activity, Config, Entry, Filter, Level, LineFormat, Logged, Rotation, Sink, SinkError, Trouble,
 };
 
 /// The activity logger.
@@ -16,6 +16,7 @@ pub struct ActivityLogger {
     filter: Filter,
     format: LineFormat,
     sink: Sink,
+    task_level: Level,
 }
 
 #[plugin]
@@ -26,6 +27,7 @@ impl Plugin for ActivityLogger {
         let filter = Filter::new(&config);
         let format = LineFormat::new(&config)?;
         let rotation = Rotation::new(&config);
+        let task_level = config.task_level;
         let sink = match config.log_file {
             Some(path) => Sink::file(path, rotation).map_err(SinkError::into_unavailable)?,
             None => {
@@ -41,6 +43,7 @@ impl Plugin for ActivityLogger {
             filter,
             format,
             sink,
+            task_level,
         })
     }
 
@@ -72,12 +75,34 @@ impl ActivityLogger {
     fn log(&self, entry: Entry) -> Result<Logged> {
         let logged = self.filter.passes(entry.agent(), entry.level());
         if logged {
-            let now = SystemTime::now();
-            self.sink
-                .write(&self.format.line(&entry, now), now)
-                .map_err(SinkError::into_unavailable)?;
+            self.write(&entry)?;
         }
         Ok(Logged { logged })
+    }
+
+    /// Logs an entry that is made only if the filters let it through.
+    pub(crate) fn log_if(
+        &self,
+        agent: &str,
+        level: Level,
+        entry: impl FnOnce() -> Entry,
+    ) -> Result<()> {
+        if self.filter.passes(agent, level) {
+            self.write(&entry())?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, entry: &Entry) -> Result<()> {
+        let now = SystemTime::now();
+        self.sink
+            .write(&self.format.line(entry, now), now)
+            .map_err(SinkError::into_unavailable)
+    }
+
+    /// The level of tasks that did not fail.
+    pub(crate) fn task_level(&self) -> Level {
+        self.task_level
     }
 }
 

@@ -144,6 +144,60 @@ pub enum TableError {
         value: String,
     },
 
+    /// A row of a stream has more or fewer cells than the header.
+    #[error(
+        "row {row} has {}, the header has {expected}; put quotes around a cell that holds a comma",
+        Cells(*.found)
+    )]
+    RaggedRow {
+        /// The row's number after the header, from 1.
+        row: usize,
+        /// The cells of the row.
+        found: usize,
+        /// The cells of the header.
+        expected: usize,
+    },
+
+    /// A row of a stream is not UTF-8 text.
+    #[error("row {row} is not valid UTF-8; save the table as UTF-8")]
+    InvalidRow {
+        /// The row's number after the header, from 1; 0 for the header.
+        row: usize,
+    },
+
+    /// A row of a stream is longer than any should be.
+    #[error("row {row} is longer than {limit} bytes; is a quoted cell never closed?")]
+    RowTooLong {
+        /// The row's number after the header, from 1; 0 for the header.
+        row: usize,
+        /// The most bytes.
+        limit: usize,
+    },
+
+    /// The last quoted cell of a stream never ends.
+    #[error("a quoted cell in the last row is never closed")]
+    UnclosedQuoteAtEnd,
+
+    /// A row that was sent as an item has a column of its own.
+    #[error(
+        "the object at index {index} has the key {column:?}, which the first one, whose keys are the columns, had not"
+    )]
+    NewColumn {
+        /// The key.
+        column: String,
+        /// The object's index among the items, from 0.
+        index: usize,
+    },
+
+    /// A stream is to be sorted.
+    #[error(
+        "step {step} (sort): a stream's rows are not kept, so they cannot be sorted; `process_data` sorts"
+    )]
+    SortInStream {
+        /// The step's number, from 1.
+        step: usize,
+    },
+
     /// A filter's value is null, an array or an object.
     #[error(
         "step {step} (filter): the value must be text, a number, true or false, not {found}; \

@@ -1,10 +1,15 @@
-//! The plugin: two routes over the tables of this crate.
+//! The plugin: three routes over the tables of this crate.
 //!
-//! Both run on a thread that may block, since a large table takes seconds.
+//! They work on threads that may block, since a large table takes seconds.
+
+use std::path::PathBuf;
 
 use agentsys_plugin::prelude::*;
+use serde_json::{Map, Value};
 
-use crate::{Format, Limits, ProcessRequest, Rows, Summary, Table, describe, run};
+use crate::stream::{self, invalid};
+use crate::{Format, Limits, ProcessRequest, Row, Rows, StreamRequest, Summary, Table};
+use crate::{describe, run};
 
 /// What the data agents accept.
 #[plugin_config]
@@ -17,11 +22,14 @@ pub struct Config {
     #[default = 50_000_000]
     #[range(min = 1)]
     max_cells: usize,
+    /// The folder with the tables that `process_stream` may read; none by default: it reads no files.
+    folder: Option<PathBuf>,
 }
 
 /// The data agents.
 pub struct DataAgents {
     limits: Limits,
+    folder: Option<PathBuf>,
 }
 
 #[plugin]
@@ -32,12 +40,14 @@ impl Plugin for DataAgents {
         let Config {
             max_rows,
             max_cells,
+            folder,
         } = config;
         Ok(Self {
             limits: Limits {
                 max_rows,
                 max_cells,
             },
+            folder,
         })
     }
 }
@@ -58,9 +68,15 @@ impl DataAgents {
     fn process(&self, request: ProcessRequest) -> Result<Rows> {
         run(request, self.limits).map_err(invalid)
     }
-}
 
-/// Whatever is wrong with a table lies in the input.
-fn invalid(error: crate::TableError) -> Error {
-    Error::from(error).with_kind(ErrorKind::InvalidInput)
+    /// Takes a table through steps (all but sort) row by row, and answers with each row that is left: for tables larger than memory. It is CSV text, a file, or
+    /// objects that are sent as items.
+    #[route("process_stream")]
+    fn process_stream(
+        &self,
+        request: StreamRequest,
+        rows: Items<Map<String, Value>>,
+    ) -> impl Stream<Item = Result<Row>> {
+        produce(move |out| stream::run(request, self.folder.as_deref(), rows, out))
+    }
 }

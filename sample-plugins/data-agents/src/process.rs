@@ -111,7 +111,8 @@ fn filter_kind(column: &Column) -> Kind {
     }
 }
 
-fn text_of(value: &Value) -> Result<String, &'static str> {
+/// A value's text, or what it is that has none.
+pub(crate) fn text_of(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),

@@ -92,22 +92,41 @@ fn first_line_from(text: &str, offset: usize) -> usize {
 
 /// Whether the text, which begins with a row, ends inside a quoted cell.
 fn ends_in_quotes(text: &str) -> bool {
-    enum At {
-        CellStart,
-        Bare,
-        Quoted,
-        /// After a quote in a quoted cell: its end, or the first half of an escaped quote.
-        Quote,
+    let mut quotes = Quotes::default();
+    quotes.feed(text.as_bytes());
+    quotes.are_open()
+}
+
+/// Follows quotes through CSV text that begins with a row.
+#[derive(Debug, Default)]
+pub(crate) struct Quotes(At);
+
+#[derive(Debug, Clone, Copy, Default)]
+enum At {
+    #[default]
+    CellStart,
+    Bare,
+    Quoted,
+    /// After a quote in a quoted cell: its end, or the first half of an escaped quote.
+    Quote,
+}
+
+impl Quotes {
+    /// Goes on through the text that follows.
+    pub(crate) fn feed(&mut self, text: &[u8]) {
+        for byte in text {
+            self.0 = match (self.0, byte) {
+                (At::Quoted, b'"') => At::Quote,
+                (At::Quoted, _) => At::Quoted,
+                (At::CellStart | At::Quote, b'"') => At::Quoted,
+                (_, b',' | b'\r' | b'\n') => At::CellStart,
+                _ => At::Bare,
+            };
+        }
     }
-    let mut at = At::CellStart;
-    for byte in text.bytes() {
-        at = match (at, byte) {
-            (At::Quoted, b'"') => At::Quote,
-            (At::Quoted, _) => At::Quoted,
-            (At::CellStart | At::Quote, b'"') => At::Quoted,
-            (_, b',' | b'\r' | b'\n') => At::CellStart,
-            _ => At::Bare,
-        };
+
+    /// Whether the text so far ends inside a quoted cell.
+    pub(crate) fn are_open(&self) -> bool {
+        matches!(self.0, At::Quoted)
     }
-    matches!(at, At::Quoted)
 }

@@ -146,9 +146,10 @@ impl Serialize for Row<'_> {
     }
 }
 
-struct Cell<'r> {
-    text: Option<&'r str>,
-    kind: Kind,
+/// A cell on its way into JSON.
+pub(crate) struct Cell<'r> {
+    pub(crate) text: Option<&'r str>,
+    pub(crate) kind: Kind,
 }
 
 impl Serialize for Cell<'_> {

@@ -187,6 +187,7 @@ impl Column {
     }
 }
 
-fn is_missing(text: &str) -> bool {
+/// Whether a cell that is written so is missing.
+pub(crate) fn is_missing(text: &str) -> bool {
     matches!(text, "" | "NA" | "NaN")
 }

@@ -46,9 +46,8 @@ impl Ours {
                 "Answers with its input.",
                 |_: &_, data: Payload| Ok(data),
             );
-            host.router()
-                .register_agents(vec![("closures".to_owned(), Arc::new(closure))])
-                .expect("a route");
+            let closure = host.router().register_agent("closures", Arc::new(closure));
+            runtime.block_on(closure).expect("a route");
         }
         let routes = host.router().routes();
         let counted = |name| {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use agentsys_host::{Host, Payload, agent_fn_sync};
 use agentsys_loader::{
-    CopyStore, Generation, Instance, Invoked, LogLine, Services, SharedTask, Source, Task,
-    read_and_inspect,
+    CopyStore, Generation, Instance, LogLine, Services, SharedTask, Source, Task, read_and_inspect,
 };
 use bytes::Bytes;
 use libloading::Library;
@@ -51,11 +50,9 @@ impl Target {
         let generation = generation(&file, &dir.path().join("bare"));
         let instance = Instance::create(&generation).expect("an instance");
         runtime.block_on(async {
-            match instance.initialize(Bytes::from_static(b"{}")) {
-                Invoked::Ready(outcome) => outcome,
-                Invoked::Pending(call) => call.await,
-            }
-            .expect("the instance initializes");
+            let initialized = instance.initialize(Bytes::from_static(b"{}"));
+            let outcome = initialized.outcome().await;
+            outcome.expect("the instance initializes");
         });
 
         let plugins = dir.path().join("plugins");
@@ -75,9 +72,8 @@ impl Target {
             "Answers with its input.",
             |_: &_, data: Payload| Ok(data),
         );
-        host.router()
-            .register_agents(vec![("closure".to_owned(), Arc::new(closure))])
-            .expect("a route");
+        let closure = host.router().register_agent("closure", Arc::new(closure));
+        runtime.block_on(closure).expect("a route");
         Self {
             library,
             instance,

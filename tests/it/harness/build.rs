@@ -21,6 +21,7 @@ pub(crate) fn library(name: &str) -> PathBuf {
         "echo" | "data_agents" | "activity_logger" | "report_agent" => {
             built(&SAMPLES, build_samples).join(file)
         }
+        "priority_strategy" => built(&STRATEGY, build_strategy).join(file),
         "echo_older" | "echo_newer" => built(&SEAMS, build_seams).join(file),
         _ => profile_dir().join("examples").join(file),
     };
@@ -77,6 +78,7 @@ type Build = OnceLock<Result<PathBuf, String>>;
 
 static PROGRAM: Build = OnceLock::new();
 static SAMPLES: Build = OnceLock::new();
+static STRATEGY: Build = OnceLock::new();
 static SEAMS: Build = OnceLock::new();
 
 fn built(once: &'static Build, build: fn() -> Result<PathBuf, String>) -> &'static Path {
@@ -97,6 +99,12 @@ fn build_samples() -> Result<PathBuf, String> {
     let mut arguments = vec!["build"];
     arguments.extend(samples.iter().flat_map(|sample| ["--package", sample]));
     cargo(&arguments, &target_dir())?;
+    Ok(profile_dir())
+}
+
+/// Apart, since the demo has it not.
+fn build_strategy() -> Result<PathBuf, String> {
+    cargo(&["build", "--package", "priority-strategy"], &target_dir())?;
     Ok(profile_dir())
 }
 

@@ -146,3 +146,42 @@ impl Task for SomeTask {
         Arc::new(Self)
     }
 }
+
+/// A task with a key and labels.
+#[derive(Clone)]
+pub(crate) struct LabelledTask(pub(crate) &'static [(&'static str, &'static str)]);
+
+impl Task for LabelledTask {
+    fn id(&self) -> u64 {
+        7
+    }
+
+    fn hops(&self) -> u32 {
+        0
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        None
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.label("key").map(str::as_bytes)
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(its, _)| *its == name);
+        found.map(|(_, value)| *value)
+    }
+
+    fn label_at(&self, place: usize) -> Option<(&str, &str)> {
+        self.0.get(place).copied()
+    }
+
+    fn share(&self) -> Arc<dyn SharedTask> {
+        Arc::new(self.clone())
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agentsys_host::{PluginOptions, agent_fn};
 use agentsys_loader::{End, Pin, pass_by};
-use agentsys_router::ErrorKind;
+use agentsys_router::{Agent, ErrorKind};
 use object::{Object, ObjectSection};
 
 use super::{gate, host, is_unloaded_when_disabled, pinned, start, unloaded};
@@ -221,8 +221,9 @@ fn add_never(host: &TestHost) {
     let never = agent_fn("never", "Answers never.", |_| {
         std::future::pending::<Result<&str, _>>()
     });
+    let never: Arc<dyn Agent> = Arc::new(never);
     host.router()
-        .register_agent("never", Arc::new(never))
+        .register_agents(vec![("never".to_owned(), never)])
         .unwrap();
 }
 

@@ -74,8 +74,9 @@ pub(super) fn sender(agents: &Arc<Agents>, strategy: Strategy, policies: Policie
             agents: agents.clone(),
             number,
         };
+        let agent: Arc<dyn Agent> = Arc::new(agent);
         router
-            .register_agents(vec![(ROUTE.to_owned(), Arc::new(agent))])
+            .register_agents(vec![(ROUTE.to_owned(), agent)])
             .expect("a good name");
     }
     router.start();

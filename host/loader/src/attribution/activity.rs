@@ -56,13 +56,19 @@ pub enum Activity {
     OwnThread,
     /// What the plugin left on a thread is destroyed.
     EndingThread,
+    /// Items that it sends with a task are asked for, or dropped.
+    Sending,
+    /// Its strategy chooses who does a task.
+    Selecting,
+    /// Its interceptor looks at a task.
+    Intercepting,
 }
 
 /// The first code that is no handler's number. Files name fewer routes: see [`MAX_RECORDS`](crate::MAX_RECORDS).
 const SPECIAL: u16 = 0xf000;
 
 /// The codes from [`SPECIAL`] on. They are read again by later builds of the host, so they only ever grow in number.
-const CODES: [Activity; 12] = [
+const CODES: [Activity; 15] = [
     Activity::Handler(HANDLER_PROCESS),
     Activity::Handler(HANDLER_ADDED),
     Activity::Opening,
@@ -75,6 +81,9 @@ const CODES: [Activity; 12] = [
     Activity::Waking,
     Activity::OwnThread,
     Activity::EndingThread,
+    Activity::Sending,
+    Activity::Selecting,
+    Activity::Intercepting,
 ];
 
 impl Activity {
@@ -95,6 +104,9 @@ impl Activity {
             Self::Waking => 9,
             Self::OwnThread => 10,
             Self::EndingThread => 11,
+            Self::Sending => 12,
+            Self::Selecting => 13,
+            Self::Intercepting => 14,
         };
         SPECIAL + place
     }
@@ -152,6 +164,9 @@ impl fmt::Display for Doing {
             Activity::Waking => "a waker of its own",
             Activity::OwnThread => "a thread of its own",
             Activity::EndingThread => "what it left on a thread that ends",
+            Activity::Sending => "the items that it sends",
+            Activity::Selecting => "its strategy",
+            Activity::Intercepting => "its interceptor",
         })
     }
 }

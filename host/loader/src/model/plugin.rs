@@ -12,15 +12,17 @@ use agentsys_abi::error::RawError;
 use agentsys_abi::host::RawHost;
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::RawPayload;
+use agentsys_abi::routing::{RawAgents, RawOutcome, RawSelection, RawTask, RawVerdict};
 use agentsys_abi::waker::RawWaker;
 
 use super::thread::JoinHandle;
 use crate::instance::Instance;
 use crate::output::Data;
 use crate::services::{
-    AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageOperation, Stored,
-    Target,
+    AddedRoute, AgentAnswers, LogLine, MetricKind, MetricUpdate, Routed, SendOptions, Services,
+    StorageOperation, Stored, Target,
 };
+use crate::stream::DataStream;
 use crate::task::Task;
 
 pub(super) static PLUGIN: Plugin = Plugin {
@@ -146,6 +148,9 @@ pub(super) const MODULE: PluginModuleRef = PluginModuleRef(
             blocking_threads: 0,
             save_state,
             restore_state,
+            select_agent,
+            before_task,
+            after_task,
         })
     }
     .static_as_prefix(),
@@ -209,6 +214,33 @@ unsafe extern "C" fn restore_state(
     is_not_called()
 }
 
+unsafe extern "C" fn select_agent(
+    _: *const (),
+    _: *const RawTask<'_>,
+    _: *const RawAgents,
+    _: *const RawWaker,
+) -> RawSelection {
+    is_not_called()
+}
+
+unsafe extern "C" fn before_task(
+    _: *const (),
+    _: *const RawTask<'_>,
+    _: *const RawPayload,
+    _: *const RawWaker,
+) -> RawVerdict {
+    is_not_called()
+}
+
+unsafe extern "C" fn after_task(
+    _: *const (),
+    _: *const RawTask<'_>,
+    _: *const RawOutcome<'_>,
+    _: *const RawWaker,
+) -> RawReply {
+    is_not_called()
+}
+
 /// The plugin asks for none.
 pub(super) struct NoServices;
 
@@ -221,7 +253,29 @@ impl Services for NoServices {
         is_not_called()
     }
 
-    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data, _: SendOptions) -> Routed {
+        is_not_called()
+    }
+
+    fn stream(
+        &self,
+        _: Option<&dyn Task>,
+        _: Target,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+        _: Option<DataStream>,
+    ) -> Result<DataStream, Failure> {
+        is_not_called()
+    }
+
+    fn broadcast(
+        &self,
+        _: Option<&dyn Task>,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+    ) -> Result<AgentAnswers, Failure> {
         is_not_called()
     }
 

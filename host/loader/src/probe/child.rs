@@ -19,9 +19,10 @@ use crate::library;
 use crate::mapping::Mapping;
 use crate::output::Data;
 use crate::services::{
-    AddedRoute, LogLine, MetricKind, MetricUpdate, Routed, Services, StorageOperation, Stored,
-    Target,
+    AddedRoute, AgentAnswers, LogLine, MetricKind, MetricUpdate, Routed, SendOptions, Services,
+    StorageOperation, Stored, Target,
 };
+use crate::stream::DataStream;
 use crate::task::Task;
 
 /// Does the errand, and ends the process.
@@ -184,8 +185,30 @@ impl Services for Nothing {
 
     fn log(&self, _: LogLine<'_>) {}
 
-    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data) -> Routed {
+    fn send(&self, _: Option<&dyn Task>, _: Target, _: &str, _: Data, _: SendOptions) -> Routed {
         Box::pin(async { Err(refusal()) })
+    }
+
+    fn stream(
+        &self,
+        _: Option<&dyn Task>,
+        _: Target,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+        _: Option<DataStream>,
+    ) -> Result<DataStream, Failure> {
+        Err(refusal())
+    }
+
+    fn broadcast(
+        &self,
+        _: Option<&dyn Task>,
+        _: &str,
+        _: Data,
+        _: SendOptions,
+    ) -> Result<AgentAnswers, Failure> {
+        Err(refusal())
     }
 
     fn add_route(&self, _: &Weak<Instance>, _: AddedRoute) -> Result<(), Failure> {

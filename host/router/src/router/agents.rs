@@ -1,13 +1,10 @@
 //! Which agents a router has: they come and go while it runs.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::leaving::{Hold, Leaving};
-use crate::panics::message_of;
+use crate::panics::{caught, message_of};
 use crate::{Agent, AgentId, ErrorKind, Router, RouterError, TaskError};
 
 impl Router {
@@ -115,24 +112,14 @@ enum Hook {
 
 /// Has an agent begin or end. What it panics with is its error.
 async fn run_hook(agent: &dyn Agent, hook: Hook) -> Result<(), RouterError> {
-    let mut future = None;
-    let result = poll_fn(|cx| {
-        let step = || {
-            let future = future.get_or_insert_with(|| match hook {
-                Hook::Initialize => agent.initialize(),
-                Hook::Cleanup => agent.cleanup(),
-            });
-            future.as_mut().poll(cx)
-        };
-        match catch_unwind(AssertUnwindSafe(step)) {
-            Ok(poll) => poll,
-            Err(panic) => {
-                let message = format!("it panicked: {}", message_of(&*panic));
-                Poll::Ready(Err(TaskError::new(ErrorKind::Panicked, message)))
-            }
-        }
-    })
-    .await;
+    let hooked = || match hook {
+        Hook::Initialize => agent.initialize(),
+        Hook::Cleanup => agent.cleanup(),
+    };
+    let result = caught(hooked).await.unwrap_or_else(|panic| {
+        let message = format!("it panicked: {}", message_of(&*panic));
+        Err(TaskError::new(ErrorKind::Panicked, message))
+    });
     result.map_err(|source| {
         let agent = agent.info().name.to_string();
         match hook {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::lifecycle::Lifecycle;
 use crate::registry::Registry;
 use crate::waiting::timer;
-use crate::{RouteInfo, RouteMetrics, RoutePolicy, RouterConfig, TaskObserver};
+use crate::{Interceptors, RouteInfo, RouteMetrics, RoutePolicy, RouterConfig, TaskObserver};
 
 /// The chain of parents is dropped from end to end, on the stack.
 const MAX_HOPS: u32 = 1000;
@@ -40,9 +40,11 @@ impl Router {
     /// A router that is not started yet: agents can be registered, tasks are refused.
     pub fn new(config: RouterConfig) -> Self {
         let lifecycle = Arc::new(Lifecycle::default());
+        let registry = Registry::new(config.default_policy, config.routes, lifecycle.clone());
+        registry.set_interceptors(config.interceptors);
         Self {
             shared: Arc::new(Shared {
-                registry: Registry::new(config.default_policy, config.routes, lifecycle.clone()),
+                registry,
                 lifecycle,
                 max_hops: config.max_hops.min(MAX_HOPS),
                 timers: config.timers,
@@ -114,6 +116,11 @@ impl Router {
         if self.shared.lifecycle.drain() {
             self.shared.lifecycle.finish();
         }
+    }
+
+    /// What stands before and after every task from now on; tasks under way keep what they began with.
+    pub fn set_interceptors(&self, interceptors: Interceptors) {
+        self.shared.registry.set_interceptors(interceptors);
     }
 
     /// Gives a route a policy, now and whenever it is made again; it need not exist yet. A lower

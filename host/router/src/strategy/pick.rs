@@ -123,7 +123,7 @@ impl<'t> Crew<'t> {
             strategy.choose(self.members, self.turn, self.schedule, task)
         } else {
             let chosen = strategy.choose(&some, self.turn, None, task);
-            chosen.map(|member| *member)
+            chosen.copied()
         };
         match chosen {
             Ok(member) => Choice::of(member),

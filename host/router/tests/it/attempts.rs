@@ -11,7 +11,7 @@ use agentsys_router::{
 };
 use tokio::time::{Instant, advance};
 
-use crate::{Answer, busy, busy_error, described, named, registered, router, silent};
+use crate::{Answer, busy, busy_error, described, named, router, silent};
 
 const AT_ONCE: Backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
 
@@ -37,7 +37,7 @@ async fn failure(router: &Router, options: TaskOptions) -> (TaskError, u128) {
 #[tokio::test(start_paused = true)]
 async fn each_attempt_has_the_whole_timeout() {
     let router = router(policy().idempotent(true));
-    registered(&router, "r", silent("a"));
+    router.register_agent("r", silent("a")).await.unwrap();
     let (error, after) = failure(&router, TaskOptions::default()).await;
     assert_eq!((error.kind(), after), (ErrorKind::Timeout, 900));
     assert_eq!(error.attempts(), 3);
@@ -53,7 +53,7 @@ async fn what_timed_out_is_tried_again_where_route_agent_or_task_says_that_it_ma
     ] {
         let router = router(policy().idempotent(of_route));
         let agent = described(silent("a"), |info| info.idempotent(of_agent));
-        registered(&router, "r", agent);
+        router.register_agent("r", agent).await.unwrap();
         let options = match of_task {
             true => TaskOptions::default().idempotent(),
             false => TaskOptions::default(),
@@ -73,7 +73,7 @@ async fn the_deadline_ends_the_attempt_that_it_falls_into() {
     let deadline = Duration::from_millis(700);
     for (of_route, of_task) in [(Some(deadline), None), (None, Some(deadline))] {
         let router = router(route.clone().deadline(of_route));
-        registered(&router, "r", silent("a"));
+        router.register_agent("r", silent("a")).await.unwrap();
         let options = match of_task {
             Some(time) => TaskOptions::default().deadline(Instant::now() + time),
             None => TaskOptions::default(),
@@ -91,7 +91,7 @@ async fn the_deadline_ends_the_attempt_that_it_falls_into() {
 async fn no_attempt_is_made_when_the_deadline_has_come() {
     let route = policy().idempotent(true);
     let router = router(route.deadline(Duration::from_millis(600)));
-    registered(&router, "r", silent("a"));
+    router.register_agent("r", silent("a")).await.unwrap();
     let (error, after) = failure(&router, TaskOptions::default()).await;
     assert_eq!((after, error.attempts()), (600, 2));
 }
@@ -116,8 +116,8 @@ fn nesting(router: &Router) -> Arc<dyn agentsys_router::Agent> {
 async fn a_nested_task_has_what_is_left_of_the_attempt_that_it_is_in() {
     let router = router(policy());
     router.set_policy("inner", RoutePolicy::default().idempotent(true));
-    registered(&router, "r", nesting(&router));
-    registered(&router, "inner", silent("a"));
+    router.register_agent("r", nesting(&router)).await.unwrap();
+    router.register_agent("inner", silent("a")).await.unwrap();
     let (error, after) = failure(&router, TaskOptions::default()).await;
     assert_eq!((error.kind(), after), (ErrorKind::Timeout, 300));
 }
@@ -129,8 +129,11 @@ async fn a_fallback_comes_when_the_last_attempt_has_failed() {
     let other = Fallback::Route("other".into());
     for fallback in [answer, other] {
         let router = router(route.clone().fallback(fallback));
-        registered(&router, "r", silent("a"));
-        registered(&router, "other", named("instead"));
+        router.register_agent("r", silent("a")).await.unwrap();
+        router
+            .register_agent("other", named("instead"))
+            .await
+            .unwrap();
         let (answer, after) = call(&router, "r", TaskOptions::default()).await;
         assert_eq!(answer.unwrap().to_str(), Ok("instead"));
         assert_eq!(after, 900);
@@ -144,8 +147,8 @@ async fn a_fallback_has_its_own_time() {
     let own = RoutePolicy::default().timeout(Duration::from_millis(800));
     router.set_policy("other", own);
     router.set_policy("r", policy().fallback(Fallback::Route("other".into())));
-    registered(&router, "r", silent("a"));
-    registered(&router, "other", silent("b"));
+    router.register_agent("r", silent("a")).await.unwrap();
+    router.register_agent("other", silent("b")).await.unwrap();
     let (_, after) = failure(&router, TaskOptions::default()).await;
     assert_eq!(after, 300 + 800);
 }
@@ -155,8 +158,8 @@ async fn the_deadline_holds_for_the_fallback_and_the_error_names_both() {
     let route = policy().deadline(Duration::from_millis(500));
     let router = router(RoutePolicy::default());
     router.set_policy("r", route.fallback(Fallback::Route("other".into())));
-    registered(&router, "r", silent("a"));
-    registered(&router, "other", silent("b"));
+    router.register_agent("r", silent("a")).await.unwrap();
+    router.register_agent("other", silent("b")).await.unwrap();
     let (error, after) = failure(&router, TaskOptions::default()).await;
     assert_eq!((error.agent(), after), (Some("a"), 500));
     let cause = error.causes().next().unwrap();
@@ -170,7 +173,7 @@ async fn the_budget_comes_back_ten_seconds_after_it_was_spent() {
         .retry_count(1);
     let router = router(route);
     let (agent, calls) = busy("a");
-    registered(&router, "r", agent);
+    router.register_agent("r", agent).await.unwrap();
     let send = async |tasks: usize| {
         let before = calls.load(Ordering::SeqCst);
         for _ in 0..tasks {
@@ -201,7 +204,7 @@ async fn the_last_error_of_a_real_attempt_is_kept() {
             }
         }
     });
-    registered(&router, "r", Arc::new(agent));
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
     let (error, after) = failure(&router, TaskOptions::default()).await;
     assert_eq!((error.message(), after), ("for good", 300));
     assert_eq!(error.attempts(), 3);

@@ -10,7 +10,7 @@ use agentsys_router::{
 };
 use tokio::time::advance;
 
-use crate::{begun, held, named, poll, registered, router, taken_away, text};
+use crate::{begun, held, named, poll, router, text};
 
 const BASE: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(35);
@@ -63,8 +63,8 @@ async fn send(router: &Router, tasks: usize) {
 async fn with_one_left_out(policy: RoutePolicy) -> (Router, Arc<Bad>) {
     let router = router(policy);
     let (agent, bad) = bad("bad", ErrorKind::Failed);
-    registered(&router, "r", agent);
-    registered(&router, "r", named("good"));
+    router.register_agent("r", agent).await.unwrap();
+    router.register_agent("r", named("good")).await.unwrap();
     send(&router, 6).await;
     assert_eq!(bad.calls(), 3);
     (router, bad)
@@ -105,8 +105,8 @@ async fn while_one_task_tries_it_the_others_go_elsewhere() {
     let (agent, hold) = held("held");
     let timeout = policy().timeout(Duration::from_secs(1));
     router.set_policy("r", timeout);
-    registered(&router, "r", agent);
-    registered(&router, "r", named("good"));
+    router.register_agent("r", agent).await.unwrap();
+    router.register_agent("r", named("good")).await.unwrap();
     send(&router, 6).await;
     assert_eq!(hold.begun(), 3);
 
@@ -133,7 +133,7 @@ async fn never_all_of_a_route_are_left_out() {
         let router = router(policy().strategy(strategy));
         for name in ["a", "b", "c"] {
             let (agent, _) = bad(name, ErrorKind::Failed);
-            registered(&router, "r", agent);
+            router.register_agent("r", agent).await.unwrap();
         }
         send(&router, 100).await;
         let left_out = ["a", "b", "c"].map(|name| agent(&router, name).ejected);
@@ -145,13 +145,13 @@ async fn never_all_of_a_route_are_left_out() {
 async fn it_is_back_when_the_others_go() {
     let router = router(policy());
     let (agent, bad) = bad("bad", ErrorKind::Failed);
-    registered(&router, "r", agent);
-    let good = registered(&router, "r", named("good"));
+    router.register_agent("r", agent).await.unwrap();
+    let good = router.register_agent("r", named("good")).await.unwrap();
     send(&router, 6).await;
-    taken_away(&router, good);
+    router.unregister_agent(good).await.unwrap();
     assert!(!self::agent(&router, "bad").ejected);
     bad.answers.store(true, Ordering::SeqCst);
-    registered(&router, "r", named("another"));
+    router.register_agent("r", named("another")).await.unwrap();
     send(&router, 10).await;
     assert_eq!(bad.calls(), 8);
 }
@@ -160,8 +160,8 @@ async fn it_is_back_when_the_others_go() {
 async fn data_that_does_not_fit_leaves_nobody_out() {
     let router = router(policy());
     let (agent, bad) = bad("a", ErrorKind::InvalidInput);
-    registered(&router, "r", agent);
-    registered(&router, "r", named("good"));
+    router.register_agent("r", agent).await.unwrap();
+    router.register_agent("r", named("good")).await.unwrap();
     send(&router, 100).await;
     assert_eq!(bad.calls(), 50);
 }
@@ -170,9 +170,9 @@ async fn data_that_does_not_fit_leaves_nobody_out() {
 async fn its_keys_are_others_while_it_is_left_out() {
     let router = router(policy().strategy(Strategy::Sticky));
     let (agent, bad) = bad("bad", ErrorKind::Failed);
-    registered(&router, "r", agent);
+    router.register_agent("r", agent).await.unwrap();
     for name in ["a", "b"] {
-        registered(&router, "r", named(name));
+        router.register_agent("r", named(name)).await.unwrap();
     }
     let call = async |key: usize| {
         let options = TaskOptions::default().key(key.to_string());

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use agentsys_router::{AgentId, RoutePolicy, RouteTask, Router, Strategy as Routing, TaskOptions};
 use proptest::prelude::*;
 
-use crate::{
-    Hold, begun, described, held, loads, named, poll, registered, router, taken_away, text,
-};
+use crate::{Hold, begun, described, held, loads, named, poll, router, text};
 
 /// What happens at a route.
 #[derive(Debug, Clone)]
@@ -125,13 +123,16 @@ async fn turns(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
             Event::Joins(weight) => {
                 let name = format!("agent {number}");
                 let agent = described(named(&name), |info| info.weight(*weight));
-                agents.push((name.clone(), registered(router, "r", agent)));
+                agents.push((
+                    name.clone(),
+                    router.register_agent("r", agent).await.unwrap(),
+                ));
                 shares.weights.insert(name, *weight);
                 shares.changed();
             }
             Event::Leaves(at) if !agents.is_empty() => {
                 let (name, id) = agents.remove(at % agents.len());
-                taken_away(router, id);
+                router.unregister_agent(id).await.unwrap();
                 shares.weights.remove(&name);
                 shares.changed();
             }
@@ -151,16 +152,16 @@ async fn turns(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
 async fn queued(weights: &[u32], tasks: usize) -> Result<(), TestCaseError> {
     let router = router(policy(Routing::RoundRobin).max_concurrent(1));
     let (agent, hold) = held("before");
-    let before = registered(&router, "r", agent);
+    let before = router.register_agent("r", agent).await.unwrap();
     let mut occupied = begun(&router, "r");
     let mut shares = Shares::default();
     for (number, weight) in weights.iter().enumerate() {
         let name = format!("agent {number}");
         let agent = described(named(&name), |info| info.weight(*weight));
-        registered(&router, "r", agent);
+        router.register_agent("r", agent).await.unwrap();
         shares.weights.insert(name, *weight);
     }
-    taken_away(&router, before);
+    router.unregister_agent(before).await.unwrap();
     let waiting: Vec<RouteTask<'_>> = (0..tasks).map(|_| begun(&router, "r")).collect();
     hold.release(1);
     prop_assert!(poll(&mut occupied).is_ready());
@@ -180,11 +181,15 @@ async fn least(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
             Event::Joins(weight) => {
                 let (agent, hold) = held("a");
                 let agent = described(agent, |info| info.weight(*weight));
-                agents.push((registered(router, "r", agent), *weight, hold));
+                agents.push((
+                    router.register_agent("r", agent).await.unwrap(),
+                    *weight,
+                    hold,
+                ));
             }
             Event::Leaves(at) if !agents.is_empty() => {
                 let (id, ..) = agents.remove(at % agents.len());
-                taken_away(router, id);
+                router.unregister_agent(id).await.unwrap();
             }
             Event::Tasks(tasks) if !agents.is_empty() => {
                 for _ in 0..*tasks {
@@ -240,13 +245,13 @@ async fn keys(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
         // Whose keys may move, and to whom.
         let (from, to) = match event {
             Event::Joins(weight) => {
-                let id = registered(router, "r", agent(*weight));
+                let id = router.register_agent("r", agent(*weight)).await.unwrap();
                 agents.push((number.to_string(), id, *weight));
                 (None, Some(number.to_string()))
             }
             Event::Leaves(at) if !agents.is_empty() => {
                 let (name, id, _) = agents.remove(at % agents.len());
-                taken_away(router, id);
+                router.unregister_agent(id).await.unwrap();
                 (Some(name), None)
             }
             _ => continue,
@@ -269,7 +274,7 @@ async fn keys(router: &Router, events: &[Event]) -> Result<(), TestCaseError> {
 #[tokio::test]
 async fn a_replacement_of_the_same_name_keeps_all_keys() {
     let router = router(policy(Routing::Sticky));
-    let register = |name| registered(&router, "r", named(name));
+    let register = |name| crate::registered(&router, "r", named(name));
     let [_, second, ..] = ["a", "b", "c", "d"].map(register);
     let before = owners(&router).await;
     router
@@ -284,7 +289,7 @@ async fn keys_are_shared_out_by_weight() {
     let router = router(policy(Routing::Sticky));
     for weight in 1..=3 {
         let agent = described(named(&weight.to_string()), |info| info.weight(weight));
-        registered(&router, "r", agent);
+        router.register_agent("r", agent).await.unwrap();
     }
     let mut gets = [0; 3];
     for key in 0..TASKS {

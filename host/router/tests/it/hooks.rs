@@ -170,12 +170,17 @@ async fn a_scope_waits_at_its_end_for_tasks_that_others_have_under_way() {
     let router = Router::new(RouterConfig::default());
     router.register_agent("r", silent("s")).await.unwrap();
     let start = Instant::now();
-    let other = router
-        .run(Duration::from_secs(3), async |router| {
-            let router = router.clone();
-            let other = tokio::spawn(async move { router.route_task("r", "").await });
+    let task = router.clone();
+    let task = async move { task.route_task("r", "").await };
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let other = tokio::spawn(async move {
+        begun.await.unwrap();
+        task.await
+    });
+    router
+        .run(Duration::from_secs(3), async |_| {
+            begin.send(()).unwrap();
             tokio::task::yield_now().await;
-            other
         })
         .await;
     assert_eq!(start.elapsed().as_secs(), 3);

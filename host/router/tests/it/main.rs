@@ -13,6 +13,7 @@ mod exchange;
 mod failures;
 mod fairness;
 mod hooks;
+mod interceptors;
 mod lifecycle;
 mod nesting;
 mod outcomes;

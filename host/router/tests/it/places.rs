@@ -8,7 +8,7 @@ use agentsys_router::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{begun, described, held, loads, named, poll, registered, router, silent};
+use crate::{begun, described, held, loads, named, poll, router, silent};
 
 fn policy() -> RoutePolicy {
     RoutePolicy::default().retry_count(0)
@@ -25,7 +25,7 @@ async fn failure(router: &Router) -> (TaskError, u128) {
 async fn who_finds_the_queue_full_is_told_at_once() {
     let router = router(policy().max_concurrent(1).max_queue(2));
     let (agent, hold) = held("a");
-    registered(&router, "r", agent);
+    router.register_agent("r", agent).await.unwrap();
     let mut calls = [(); 3].map(|()| begun(&router, "r"));
 
     let (error, after) = failure(&router).await;
@@ -48,19 +48,19 @@ async fn who_finds_the_queue_full_is_told_at_once() {
 #[tokio::test(start_paused = true)]
 async fn without_a_queue_a_task_begins_at_once_or_not_at_all() {
     let router = router(policy().max_concurrent(1).max_queue(0));
-    registered(&router, "r", silent("a"));
+    router.register_agent("r", silent("a")).await.unwrap();
     let occupied = begun(&router, "r");
     let (error, after) = failure(&router).await;
     assert_eq!((error.kind(), after), (ErrorKind::Overloaded, 0));
     drop(occupied);
-    begun(&router, "r");
+    drop(begun(&router, "r"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shorter_queue_sends_nobody_away() {
     let router = router(policy().max_concurrent(1).max_queue(3));
     let (agent, hold) = held("a");
-    registered(&router, "r", agent);
+    router.register_agent("r", agent).await.unwrap();
     let calls = [(); 4].map(|()| begun(&router, "r"));
     router.set_policy("r", policy().max_concurrent(1).max_queue(1));
     assert_eq!(failure(&router).await.0.kind(), ErrorKind::Overloaded);
@@ -75,7 +75,7 @@ async fn who_was_refused_comes_again_where_the_route_retries() {
     let again = Backoff::new(Duration::ZERO, Duration::ZERO);
     let refusing = policy().max_concurrent(1).max_queue(0);
     let router = router(refusing.retry_count(3).backoff(again));
-    registered(&router, "r", silent("a"));
+    router.register_agent("r", silent("a")).await.unwrap();
     let _occupied = begun(&router, "r");
     let (error, _) = failure(&router).await;
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Overloaded, 4));
@@ -89,7 +89,7 @@ async fn an_agent_works_on_as_many_as_it_may_and_the_next_waits_for_whoever_is_f
             sleep(Duration::from_millis(takes)).await;
             Ok(takes.to_string())
         });
-        registered(&router, "r", Arc::new(agent));
+        router.register_agent("r", Arc::new(agent)).await.unwrap();
     }
     let start = Instant::now();
     let call = async || {
@@ -108,7 +108,7 @@ async fn the_wait_for_an_agent_is_part_of_the_timeout() {
     let policy = policy().timeout(Duration::from_millis(700));
     let router = router(policy.max_concurrent_per_agent(1));
     let (agent, hold) = held("a");
-    registered(&router, "r", agent);
+    router.register_agent("r", agent).await.unwrap();
     let _occupied = begun(&router, "r");
     let (error, after) = failure(&router).await;
     assert_eq!((error.kind(), after), (ErrorKind::Timeout, 700));
@@ -121,7 +121,7 @@ async fn the_lower_of_the_limits_of_agent_and_route_holds() {
         let router = router(policy().max_concurrent_per_agent(of_route));
         let (agent, hold) = held("a");
         let agent = described(agent, |info| info.max_concurrent(own));
-        registered(&router, "r", agent);
+        router.register_agent("r", agent).await.unwrap();
         let _calls = [(); 5].map(|()| begun(&router, "r"));
         assert_eq!(hold.begun(), holds);
     }
@@ -131,7 +131,7 @@ async fn the_lower_of_the_limits_of_agent_and_route_holds() {
 async fn a_higher_limit_lets_those_in_that_wait() {
     let router = router(policy().max_concurrent_per_agent(1));
     let (agent, hold) = held("a");
-    registered(&router, "r", agent);
+    router.register_agent("r", agent).await.unwrap();
     let mut calls = [(); 4].map(|()| begun(&router, "r"));
     router.set_policy("r", policy().max_concurrent_per_agent(3));
     assert!(calls.iter_mut().all(|call| poll(call).is_pending()));
@@ -144,7 +144,7 @@ async fn a_task_of_a_key_waits_for_its_agent_though_another_has_room() {
     let router = router(sticky.max_concurrent_per_agent(1));
     let holds = ["a", "b"].map(|name| {
         let (agent, hold) = held(name);
-        registered(&router, "r", agent);
+        crate::registered(&router, "r", agent);
         hold
     });
     let begun = || {
@@ -164,7 +164,7 @@ async fn a_task_of_a_key_waits_for_its_agent_though_another_has_room() {
 #[tokio::test]
 async fn a_task_waits_for_a_held_agent_of_one_place_and_does_nothing_meanwhile() {
     let router = router(policy().max_concurrent_per_agent(1));
-    let id = registered(&router, "r", named("a"));
+    let id = router.register_agent("r", named("a")).await.unwrap();
     let held = router.hold(&[id]);
     let [mut first, mut second] = [(); 2].map(|()| begun(&router, "r"));
     drop(held);

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use abi_stable::prefix_type::WithMetadata;
@@ -26,6 +28,56 @@ impl RawFuture {
             ops: Functions::<F>::OPS,
         }
     }
+
+    /// The same for one whose answer is one of several kinds: it has set the code when it is ready.
+    pub fn with_code<F>(future: Pin<Box<F>>, code: Arc<AtomicU32>) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let coded = Box::new(Coded { future, code });
+        Self {
+            data: Box::into_raw(coded).cast(),
+            ops: Coded::<F>::OPS,
+        }
+    }
+}
+
+/// A future with the code of its answer.
+struct Coded<F> {
+    future: Pin<Box<F>>,
+    code: Arc<AtomicU32>,
+}
+
+impl<F: Future<Output = Answer>> Future for Coded<F> {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        self.future.as_mut().poll(cx)
+    }
+}
+
+impl<F: Future<Output = Answer> + Send + 'static> Coded<F> {
+    const OPS: FutureOpsRef = FutureOpsRef(
+        const {
+            &WithMetadata::new(FutureOps {
+                poll: Functions::<Self>::poll,
+                release: Functions::<Self>::release,
+                code: Self::code,
+            })
+        }
+        .static_as_prefix(),
+    );
+
+    unsafe extern "C" fn code(data: *mut ()) -> u32 {
+        // SAFETY: `data` is the box from `RawFuture::with_code`, not released yet.
+        unsafe { &*data.cast::<Self>() }
+            .code
+            .load(Ordering::Acquire)
+    }
+}
+
+unsafe extern "C" fn no_code(_: *mut ()) -> u32 {
+    0
 }
 
 /// The functions for one type of future.
@@ -37,6 +89,7 @@ impl<F: Future<Output = Answer> + Send + 'static> Functions<F> {
             &WithMetadata::new(FutureOps {
                 poll: Self::poll,
                 release: Self::release,
+                code: no_code,
             })
         }
         .static_as_prefix(),
@@ -81,6 +134,16 @@ impl ForeignFuture {
     #[must_use]
     pub unsafe fn from_raw(raw: RawFuture) -> Self {
         Self { raw, done: false }
+    }
+
+    /// Of which kind its answer was, by a code of its maker's; 0 before it is ready, and where there is but one kind.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        match self.raw.ops.code() {
+            // SAFETY: `from_raw`'s promise; it is not released before the drop.
+            Some(code) if self.done => unsafe { code(self.raw.data) },
+            _ => 0,
+        }
     }
 }
 
@@ -128,7 +191,6 @@ impl RawReply {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::task::Waker;
 
     use super::*;
@@ -185,6 +247,24 @@ mod tests {
             (failure.kind, failure.message.as_str()),
             (kind::PANICKED, "a future panicked: from the poll")
         );
+    }
+
+    #[test]
+    fn a_future_says_of_which_kind_its_answer_was_once_it_is_ready() {
+        let code = Arc::new(AtomicU32::new(0));
+        let set = Arc::clone(&code);
+        let future = Box::pin(async move {
+            set.store(7, Ordering::Release);
+            Ok(Payload::new("x".into(), ""))
+        });
+        // SAFETY: a fresh future of this very program.
+        let mut future = unsafe { ForeignFuture::from_raw(RawFuture::with_code(future, code)) };
+        assert_eq!(future.code(), 0);
+        assert!(poll(&mut future).is_ready());
+        assert_eq!(future.code(), 7);
+        let mut plain = foreign(async { Ok(Payload::new("x".into(), "")) });
+        assert!(poll(&mut plain).is_ready());
+        assert_eq!(plain.code(), 0);
     }
 
     #[test]

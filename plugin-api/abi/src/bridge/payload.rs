@@ -87,6 +87,17 @@ impl Payload {
         Self(raw)
     }
 
+    /// A payload that is lent, not handed over.
+    ///
+    /// # Safety
+    /// `raw` must point at a payload as for [`from_raw`](Self::from_raw), but for its release, that is valid as long as this is used.
+    #[inline]
+    #[must_use]
+    pub unsafe fn seen<'a>(raw: *const RawPayload) -> &'a Self {
+        // SAFETY: the caller's promise; a `Payload` is nothing but a `RawPayload`.
+        unsafe { &*raw.cast::<Self>() }
+    }
+
     /// Hands the payload over, with its claim.
     #[inline]
     #[must_use]

@@ -51,10 +51,12 @@
 //! All of it runs on the test's own thread and runtime, which is a current-thread one, as `#[tokio::test]` makes it: with
 //! `#[tokio::test(start_paused = true)]` the plugin's timers, and the host's, move on by themselves as soon as nobody has anything else to do.
 
+mod agents;
 mod fakes;
 mod host;
 mod log;
 
+pub use agents::{TestAgent, agents};
 pub use host::{TestHost, TestHostBuilder};
 pub use log::{Level, Logged};
 

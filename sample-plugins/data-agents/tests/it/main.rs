@@ -6,4 +6,5 @@ mod describe;
 mod errors;
 mod parse;
 mod process;
+mod stream;
 mod support;

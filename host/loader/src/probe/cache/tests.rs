@@ -28,6 +28,8 @@ fn place() -> Place {
 fn serves() -> Result<ProbeReport, ProbeError> {
     Ok(ProbeReport {
         description: Description {
+            strategy: false,
+            interceptor: false,
             config_schema: Some(serde_json::json!({"type": "object"})),
             handlers: Vec::new(),
         },

@@ -16,8 +16,6 @@ use script::{
 };
 use stage::Stage;
 
-use crate::taken_away;
-
 proptest! {
     #[test]
     fn the_sum_of_outcomes_is_the_number_of_tasks_and_nothing_stays_under_way(script in script::script()) {
@@ -120,7 +118,7 @@ async fn edit_all(stage: Arc<Stage>, mut edits: Vec<(u64, Edit)>) {
             Edit::Joins(route, does) => stage.join(route, &does),
             Edit::Leaves(route, at) => {
                 if let Some(id) = stage.take(route, at) {
-                    taken_away(&stage.router, id);
+                    crate::taken_away(&stage.router, id);
                 }
             }
             Edit::Exchanged(route, at, does, cut) => {

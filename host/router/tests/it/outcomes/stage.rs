@@ -12,7 +12,7 @@ use agentsys_router::{
 use tokio::time::sleep;
 
 use super::script::{Does, MOST_RETRIES, Policy, ROUTES};
-use crate::{Answer, held, loads, poll, registered, taken_away};
+use crate::{Answer, held, loads, poll};
 
 /// The router, who is on it, and what was counted.
 pub(super) struct Stage {
@@ -37,14 +37,14 @@ impl Stage {
 
     pub(super) fn join(&self, route: usize, does: &Does) {
         let agent = self.agent(route, does);
-        let id = registered(&self.router, ROUTES[route], agent);
+        let id = crate::registered(&self.router, ROUTES[route], agent);
         self.agents.lock().unwrap()[route].push(id);
     }
 
     /// Adds an agent that does not leave before the end.
     pub(super) fn join_for_good(&self, route: usize, does: &Does) {
         let agent = self.agent(route, does);
-        registered(&self.router, ROUTES[route], agent);
+        crate::registered(&self.router, ROUTES[route], agent);
     }
 
     pub(super) fn take(&self, route: usize, at: usize) -> Option<AgentId> {
@@ -96,13 +96,13 @@ impl Stage {
         const PLACES: usize = 4;
         // Before the others go, so that the route stays the one that it is.
         let (agent, hold) = held(name);
-        registered(&self.router, name, agent);
+        crate::registered(&self.router, name, agent);
         let routes = self.router.routes();
         let mut routes = routes.iter();
         let of_route = routes.find(|route| &*route.name == name).unwrap();
         let (_, others) = of_route.agents.split_last().unwrap();
         for other in others {
-            taken_away(&self.router, other.id);
+            crate::taken_away(&self.router, other.id);
         }
         assert_eq!(loads(&self.router, name), [0]);
         let policy = RoutePolicy::default().max_concurrent(PLACES);
