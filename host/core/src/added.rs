@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use agentsys_loader::{AddedRoute, Failure, Instance, failure_kind};
 use agentsys_router::{
-    Agent, AgentId, AgentInfo, ErrorKind, Payload, Reply, Router, Task, TaskError,
+    Agent, AgentId, AgentInfo, ErrorKind, Payload, PayloadStream, Reply, Router, Task, TaskError,
 };
 
 use crate::agent;
@@ -239,16 +239,35 @@ impl Agent for AddedAgent {
     }
 
     fn call(&self, task: &Task, data: Payload) -> Reply {
-        let Some(instance) = self.instance.upgrade() else {
-            let message = format!(
-                "the instance of {} that added this route is gone",
-                self.info.name
-            );
-            let error = TaskError::new(ErrorKind::Unavailable, message);
-            return Reply::Ready(Err(error.retryable(true)));
+        let instance = match self.instance() {
+            Ok(instance) => instance,
+            Err(error) => return Reply::Ready(Err(error)),
         };
-        let finish = Finish::new(&self.slot, &self.serving, &instance, &self.meters, task);
+        let finish = self.finish(&instance, task);
         let invoked = instance.invoke(self.handler, &BorrowedTask(task), convert::data(data), None);
         agent::reply(invoked, finish)
+    }
+
+    fn call_with_items(&self, task: &Task, data: Payload, items: PayloadStream) -> Reply {
+        let instance = match self.instance() {
+            Ok(instance) => instance,
+            Err(error) => return Reply::Ready(Err(error)),
+        };
+        let finish = self.finish(&instance, task);
+        agent::invoke_with_items(&instance, self.handler, task, data, items, finish)
+    }
+}
+
+impl AddedAgent {
+    fn instance(&self) -> Result<Arc<Instance>, TaskError> {
+        self.instance.upgrade().ok_or_else(|| {
+            let agent = &self.info.name;
+            let message = format!("the instance of {agent} that added this route is gone");
+            TaskError::new(ErrorKind::Unavailable, message).retryable(true)
+        })
+    }
+
+    fn finish(&self, instance: &Arc<Instance>, task: &Task) -> Finish {
+        Finish::new(&self.slot, &self.serving, instance, &self.meters, task)
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Weak};
 
 use agentsys_loader::{Data, Instance, Invoked};
-use agentsys_router::{Agent, AgentInfo, ErrorKind, Payload, Reply, Task, TaskError};
+use agentsys_router::{Agent, AgentInfo, Payload, PayloadStream, Reply, Task};
+use futures_util::TryFutureExt;
 
 use crate::blocking::BlockingPool;
 use crate::convert;
@@ -11,6 +12,7 @@ use crate::finish::Finish;
 use crate::metrics::{PluginMeters, Timer};
 use crate::serving::Serving;
 use crate::slot::Slot;
+use crate::streaming::{self, PluginItems, one};
 use crate::task::{BorrowedTask, KeptTask};
 
 /// One handler of one instance.
@@ -32,7 +34,7 @@ impl Agent for PluginAgent {
     fn call(&self, task: &Task, data: Payload) -> Reply {
         let instance = self.slot.get();
         let Some(instance) = instance.as_ref() else {
-            return self.call_later(task, data);
+            return self.call_later(task, data, None);
         };
         let data = convert::data(data);
         if let Some(pool) = &self.blocking {
@@ -50,40 +52,54 @@ impl Agent for PluginAgent {
             ),
         }
     }
+
+    fn call_with_items(&self, task: &Task, data: Payload, items: PayloadStream) -> Reply {
+        let instance = self.slot.get();
+        let Some(instance) = instance.as_ref() else {
+            return self.call_later(task, data, Some(items));
+        };
+        let finish = self.finish(&self.slot, instance, task);
+        invoke_with_items(instance, self.handler, task, data, items, finish)
+    }
 }
 
-/// A future is of one answer.
-#[cold]
-fn stream_for_one_answer() -> TaskError {
-    TaskError::new(
-        ErrorKind::Internal,
-        "the handler answered a stream where one answer was awaited",
-    )
+/// Calls a handler that may take items. One that blocks takes none, and says so before it does anything else.
+pub(crate) fn invoke_with_items(
+    instance: &Arc<Instance>,
+    handler: u32,
+    task: &Task,
+    data: Payload,
+    items: PayloadStream,
+    finish: Finish,
+) -> Reply {
+    let (data, items) = (convert::data(data), streaming::to_plugin(items));
+    let invoked = instance.invoke_with_items(handler, &BorrowedTask(task), data, items, None);
+    reply(invoked, finish)
 }
 
 /// The router's reply from a plugin's.
 pub(crate) fn reply(invoked: Invoked, finish: Finish) -> Reply {
     match invoked {
         Invoked::Ready(outcome) => Reply::Ready(finish.finish(outcome)),
-        // A stream too, for which the router has no place yet: it is refused.
-        invoked => {
+        Invoked::Stream(items) => Reply::stream(PluginItems::new(items, finish)),
+        Invoked::Pending(call) => {
             let finish = finish.later();
-            Reply::pending(async move { finish.finish(invoked.outcome().await) })
+            Reply::pending(async move { finish.finish(call.await) })
         }
     }
 }
 
 impl PluginAgent {
     /// Calls another instance of the plugin, or waits for the one that is to come: a lazy plugin's first, or the fresh one that takes a poisoned one's place.
-    fn call_later(&self, task: &Task, data: Payload) -> Reply {
+    fn call_later(&self, task: &Task, data: Payload, items: Option<PayloadStream>) -> Reply {
         let other = self.serving.upgrade().and_then(|serving| {
             if self.slot.claim_first() {
                 serving.fill_first(Arc::clone(&self.slot));
             }
             serving.another()
         });
-        let (this, task) = (self.clone(), Arc::new(task.clone()));
-        Reply::pending(async move {
+        let (this, streams, task) = (self.clone(), task.streams(), Arc::new(task.clone()));
+        let call = async move {
             let (slot, instance) = match other {
                 Some(other) => other,
                 None => {
@@ -91,23 +107,35 @@ impl PluginAgent {
                     (Arc::clone(&this.slot), instance)
                 }
             };
-            let data = convert::data(data);
-            if let Some(pool) = &this.blocking {
-                return match this.call_on(pool, &slot, instance, &task, data) {
-                    Reply::Ready(answer) => answer,
-                    Reply::Pending(future) => future.await,
-                    Reply::Stream(_) => Err(stream_for_one_answer()),
-                };
-            }
-            let finish = this.finish(&slot, &instance, &task).later();
-            let kept = KeptTask {
-                task,
-                caller_gone: None,
-            };
-            let invoked = instance.invoke(this.handler, &kept, data, None);
-            drop(instance);
-            finish.finish(invoked.outcome().await)
-        })
+            Ok(this.call_instance(&slot, instance, task, data, items))
+        };
+        if !streams {
+            return Reply::pending(async move { one(call.await?).await });
+        }
+        Reply::stream(call.map_ok(streaming::of_reply).try_flatten_stream())
+    }
+
+    fn call_instance(
+        &self,
+        slot: &Arc<Slot>,
+        instance: Arc<Instance>,
+        task: Arc<Task>,
+        data: Payload,
+        items: Option<PayloadStream>,
+    ) -> Reply {
+        if let (Some(pool), None) = (&self.blocking, &items) {
+            return self.call_on(pool, slot, instance, &task, convert::data(data));
+        }
+        let finish = self.finish(slot, &instance, &task);
+        if let Some(items) = items {
+            return invoke_with_items(&instance, self.handler, &task, data, items, finish);
+        }
+        let kept = KeptTask {
+            task,
+            caller_gone: None,
+        };
+        let invoked = instance.invoke(self.handler, &kept, convert::data(data), None);
+        reply(invoked, finish)
     }
 
     /// Calls a handler that blocks. The call is counted when it ends or is given up, whichever comes first: it may go on for long after that.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{Linked, LinkedPlugin};
-use agentsys_router::{Agent, RoutePolicy, RoutingStrategy};
+use agentsys_router::{Agent, Interceptors, RoutePolicy, RoutingStrategy};
 use agentsys_storage::{Storage, StorageBackend, StorageConfig};
 use tokio::runtime::Handle;
 
@@ -27,6 +27,7 @@ pub struct HostBuilder {
     pub(crate) default_policy: Option<RoutePolicy>,
     pub(crate) policies: HashMap<String, RoutePolicy>,
     pub(crate) strategies: Strategies,
+    pub(crate) interceptors: Interceptors,
     pub(crate) linked: Vec<Result<Linked, HostError>>,
     pub(crate) agents: Vec<(String, Arc<dyn Agent>)>,
     pub(crate) storage: Option<Storage>,
@@ -153,6 +154,13 @@ impl HostBuilder {
     #[must_use]
     pub fn connect_storage(mut self) -> Self {
         self.wants_storage = true;
+        self
+    }
+
+    /// What stands before and after every task, the program's own: before the plugins that a config names as interceptors.
+    #[must_use]
+    pub fn interceptors(mut self, interceptors: Interceptors) -> Self {
+        self.interceptors = interceptors;
         self
     }
 

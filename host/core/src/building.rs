@@ -98,6 +98,7 @@ impl HostBuilder {
             default: self.default_policy,
             routes: self.policies,
             strategies: self.strategies,
+            interceptors: self.interceptors,
         };
         let policies = Policies::new(&config, Arc::new(code));
         let failures = FailureLog::new(config.host.error_history);

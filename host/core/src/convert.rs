@@ -100,7 +100,7 @@ fn error_kind(code: u32) -> ErrorKind {
     }
 }
 
-fn code(error: ErrorKind) -> u32 {
+pub(crate) fn code(error: ErrorKind) -> u32 {
     match error {
         ErrorKind::InvalidInput => kind::INVALID_INPUT,
         ErrorKind::NotFound => kind::NOT_FOUND,

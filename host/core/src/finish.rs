@@ -74,6 +74,11 @@ impl Finish {
         }
     }
 
+    /// All items of the answer were there.
+    pub(crate) fn finish_items(mut self) {
+        self.count.end(None);
+    }
+
     pub(crate) fn finish(mut self, outcome: Outcome) -> Result<Payload, TaskError> {
         match outcome {
             Ok(data) => {
@@ -84,10 +89,8 @@ impl Finish {
                 if failure.poisoned
                     && let Some(instance) = self.instance.upgrade()
                     && let Some(serving) = self.serving.upgrade()
-                    && let Some(delay) = self.slot.poison(&instance)
                 {
-                    serving.note_panic(self.task, &failure);
-                    serving.replace_poisoned(Arc::clone(&self.slot), instance, delay, &failure);
+                    serving.poisoned(&self.slot, &instance, self.task, &failure);
                 }
                 let error = convert::task_error(failure);
                 self.count.end(Some(error.kind()));

@@ -62,6 +62,11 @@ impl Ground {
         }
     }
 
+    /// What the config says, for who looks often: not the ground itself, which holds what holds them.
+    pub(crate) fn settings(&self) -> Arc<ArcSwap<Settings>> {
+        Arc::clone(&self.settings)
+    }
+
     /// The config.
     pub(crate) fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.settings.load().loaded)

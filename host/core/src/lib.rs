@@ -48,6 +48,7 @@ mod following;
 mod ground;
 mod history;
 mod host;
+mod interceptors;
 mod lifecycle;
 mod metrics;
 mod opening;
@@ -55,6 +56,7 @@ mod options;
 mod panics;
 mod plugin;
 mod policies;
+mod posts;
 mod quarantine;
 mod reconfiguring;
 mod roster;
@@ -65,6 +67,7 @@ mod serving;
 mod slot;
 mod status;
 mod strategies;
+mod streaming;
 mod task;
 mod watch;
 mod watchdog;
@@ -73,10 +76,12 @@ pub use agentsys_loader::{
     InspectError, Inspected, Linked, LinkedPlugin, catch_crashes, inspect, pass_by, probe_entry,
 };
 pub use agentsys_router::{
-    Agent, AgentFuture, AgentId, AgentInfo, AgentMetrics, Backoff, Candidate, ContentType,
-    Ejection, ErrorKind, Fallback, Labels, Payload, PayloadStream, Reply, ReplyFuture, RetryBudget,
-    RouteMetrics, RoutePolicy, Router, RouterError, RoutingStrategy, Selection, Strategy, Summary,
-    Task, TaskError, TaskOptions, TraceContext, agent_fn, agent_fn_sync, agent_fn_with,
+    Agent, AgentAnswer, AgentFuture, AgentId, AgentInfo, AgentMetrics, Backoff, Broadcast,
+    Candidate, ContentType, Ejection, ErrorKind, Fallback, Intercepting, Interceptor, Interceptors,
+    Labels, Outcome, Payload, PayloadStream, Reply, ReplyFuture, RetryBudget, RouteMetrics,
+    RoutePolicy, RouteService, Router, RouterError, RoutingStrategy, Selection, Strategy, Summary,
+    Task, TaskError, TaskOptions, TaskRequest, TaskResponse, TaskService, TaskStream, TraceContext,
+    Verdict, agent_fn, agent_fn_sync, agent_fn_with,
 };
 pub use agentsys_storage as storage;
 pub use builder::HostBuilder;

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use agentsys_router::{Fallback, Payload, RoutePolicy, RouterConfig};
+use agentsys_router::{Fallback, Interceptors, Payload, RoutePolicy, RouterConfig};
 
-use crate::config::{Config, FallbackSection, RouteSection};
+use crate::config::{Config, FallbackSection, InterceptorSection, RouteSection};
+use crate::interceptors::PluginInterceptor;
 use crate::options::PluginOptions;
+use crate::posts::Posts;
 use crate::strategies::Strategies;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Policies {
     default: RoutePolicy,
     sections: BTreeMap<String, RouteSection>,
+    intercepting: Vec<InterceptorSection>,
     /// What the embedder's program set, whatever the config says.
     code: Arc<InCode>,
 }
@@ -24,6 +27,8 @@ pub(crate) struct InCode {
     /// The policies of routes, each as a whole.
     pub(crate) routes: HashMap<String, RoutePolicy>,
     pub(crate) strategies: Strategies,
+    /// What stands round every task, before what the config names.
+    pub(crate) interceptors: Interceptors,
 }
 
 impl Policies {
@@ -36,6 +41,7 @@ impl Policies {
         Self {
             default: code.default.clone().unwrap_or_else(from_config),
             sections: router.routes.clone(),
+            intercepting: router.interceptors.clone(),
             code,
         }
     }
@@ -43,6 +49,27 @@ impl Policies {
     /// The same of another config.
     pub(crate) fn of_config(&self, config: &Config) -> Self {
         Self::new(config, Arc::clone(&self.code))
+    }
+
+    /// The plugins that are named in place of routes.
+    pub(crate) fn posts(&self) -> &Posts {
+        self.code.strategies.posts()
+    }
+
+    /// What stands round every task: the program's own, then the plugins that the config names.
+    pub(crate) fn interceptors(&self) -> Interceptors {
+        let own = self.code.interceptors.clone();
+        self.intercepting.iter().fold(own, |all, section| {
+            let post = self.posts().of(&section.plugin);
+            all.with(Arc::new(PluginInterceptor::new(section, post)))
+        })
+    }
+
+    /// Whether the config names the plugin as an interceptor.
+    pub(crate) fn intercepts(&self, plugin: &str) -> bool {
+        self.intercepting
+            .iter()
+            .any(|section| section.plugin == plugin)
     }
 
     /// The names of the embedder's strategies.
@@ -64,7 +91,8 @@ impl Policies {
     pub(crate) fn router_config(&self, max_hops: u32) -> RouterConfig {
         let config = RouterConfig::default()
             .default_policy(self.default.clone())
-            .max_hops(max_hops);
+            .max_hops(max_hops)
+            .interceptors(self.interceptors());
         self.named().fold(config, |config, route| {
             config.route(route, self.of(route, &PluginOptions::default()))
         })

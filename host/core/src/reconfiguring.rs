@@ -46,6 +46,7 @@ impl Inner {
     fn set_policies(&self, policies: &Policies) {
         let router = &self.ground.router;
         router.set_default_policy(policies.default().clone());
+        router.set_interceptors(policies.interceptors());
         let routes = router.routes();
         let there: BTreeSet<&str> = routes.iter().map(|route| &*route.name).collect();
         let set = |name: &str, policy: RoutePolicy, now: Option<&RoutePolicy>| {
@@ -93,10 +94,6 @@ fn at_the_next_start(before: &Config, now: &Config) -> Vec<String> {
         (
             "router.max_hops",
             before.router.max_hops != now.router.max_hops,
-        ),
-        (
-            "router.interceptors",
-            before.router.interceptors != now.router.interceptors,
         ),
         ("storage", before.storage != now.storage),
     ];

@@ -7,24 +7,28 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use agentsys_loader::{
-    AddedRoute, AgentAnswers, CallThreads, Data, DataStream, Failure, Instance, LogLine,
-    MetricKind, MetricUpdate, Routed, SendOptions, Services, StorageAnswer, StorageOperation,
-    Stored, Target, Task, failure_kind,
+    AddedRoute, AgentAnswer, AgentAnswers, CallThreads, Data, DataStream, Failure, Instance,
+    LogLine, MetricKind, MetricUpdate, Routed, SendOptions, Services, StorageAnswer,
+    StorageOperation, Stored, Target, Task, failure_kind,
 };
 use agentsys_router::{Payload, Router, TaskError, TaskOptions};
 use agentsys_storage::{Namespace, Scan, StorageError};
+use arc_swap::ArcSwap;
+use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use crate::added::AddedRoutes;
 use crate::convert;
-use crate::ground::Ground;
+use crate::ground::{Ground, Settings};
 use crate::metrics::PluginMeters;
 use crate::runtimes::ComeBy;
 use crate::serving::PROCESS;
+use crate::streaming::{self, Entered};
 use crate::task::KeptTask;
 
 /// The host's services, for one generation of one plugin.
@@ -36,6 +40,7 @@ pub(crate) struct PluginServices {
     come_by: ComeBy,
     meters: Arc<PluginMeters>,
     added: AddedRoutes,
+    settings: Arc<ArcSwap<Settings>>,
     /// How many metrics were refused.
     refused: AtomicU32,
 }
@@ -54,6 +59,7 @@ impl PluginServices {
             storage: ground.storage.namespace(plugin),
             added: AddedRoutes::new(ground.router.clone(), Arc::clone(&meters)),
             meters,
+            settings: ground.settings(),
             refused: AtomicU32::new(0),
         }
     }
@@ -118,18 +124,9 @@ impl Services for PluginServices {
         data: Data,
         asked: SendOptions,
     ) -> Routed {
-        if asked != SendOptions::default() {
-            return failed(not_yet("a plugin's tasks have no options"));
-        }
-        let options = match parent.map(nested_in) {
-            None => TaskOptions::default(),
-            Some(Some(options)) => options,
-            Some(None) => {
-                let plugin = &self.plugin;
-                let message =
-                    format!("plugin {plugin} nests a task in one that is not this host's");
-                return failed(Failure::new(failure_kind::INTERNAL, message));
-            }
+        let options = match self.options(parent, asked) {
+            Ok(options) => options,
+            Err(failure) => return failed(failure),
         };
         let (router, name) = (self.router.clone(), name.to_owned());
         let data = convert::payload(data);
@@ -152,24 +149,48 @@ impl Services for PluginServices {
 
     fn stream(
         &self,
-        _: Option<&dyn Task>,
-        _: Target,
-        _: &str,
-        _: Data,
-        _: SendOptions,
-        _: Option<DataStream>,
+        parent: Option<&dyn Task>,
+        target: Target,
+        name: &str,
+        data: Data,
+        asked: SendOptions,
+        items: Option<DataStream>,
     ) -> Result<DataStream, Failure> {
-        Err(not_yet("a plugin cannot open a stream"))
+        let options = self.options(parent, asked)?;
+        let (router, data) = (&self.router, convert::payload(data));
+        let items = items.map(streaming::from_plugin);
+        let stream = match target {
+            Target::Route => router.route_stream_with(name, data, options, items),
+            Target::Agent => router.send_stream_with(name, data, options, items),
+            Target::Plugin => {
+                router.route_stream_with(&format!("{PROCESS}{name}"), data, options, items)
+            }
+        };
+        Ok(streaming::to_plugin(Box::pin(self.entered(stream))))
     }
 
     fn broadcast(
         &self,
-        _: Option<&dyn Task>,
-        _: &str,
-        _: Data,
-        _: SendOptions,
+        parent: Option<&dyn Task>,
+        name: &str,
+        data: Data,
+        asked: SendOptions,
     ) -> Result<AgentAnswers, Failure> {
-        Err(not_yet("a plugin cannot broadcast"))
+        let options = self.options(parent, asked)?;
+        let answers = self
+            .router
+            .broadcast_with(name, convert::payload(data), options);
+        let answers = answers.map_err(|error| convert::failure(&error))?;
+        Ok(Box::pin(self.entered(answers).map(|answer| {
+            AgentAnswer {
+                agent: answer.agent.get(),
+                name: answer.name,
+                answer: answer
+                    .answer
+                    .map(convert::data)
+                    .map_err(|error| convert::failure(&error)),
+            }
+        })))
     }
 
     fn add_route(&self, instance: &Weak<Instance>, route: AddedRoute) -> Result<(), Failure> {
@@ -237,6 +258,44 @@ impl Services for PluginServices {
     }
 }
 
+impl PluginServices {
+    /// What a task of the plugin's is sent with.
+    fn options(
+        &self,
+        parent: Option<&dyn Task>,
+        asked: SendOptions,
+    ) -> Result<TaskOptions, Failure> {
+        let mut options = match parent.map(nested_in) {
+            None => TaskOptions::default(),
+            Some(Some(options)) => options,
+            Some(None) => {
+                let plugin = &self.plugin;
+                let message =
+                    format!("plugin {plugin} nests a task in one that is not this host's");
+                return Err(Failure::new(failure_kind::INTERNAL, message));
+            }
+        };
+        let deadline = |time| Instant::now().checked_add(time);
+        options.deadline = asked.time.and_then(deadline);
+        options.idempotent = asked.idempotent;
+        options.key = asked.key;
+        let labels = asked.labels.into_iter();
+        options.labels = labels.fold(options.labels, |all, (name, value)| all.with(name, value));
+        // Only interceptors are asked by it, and a task without is cheaper.
+        if self.settings.load().policies.intercepts(&self.plugin) {
+            options.sender = Some(Arc::clone(&self.plugin));
+        }
+        Ok(options)
+    }
+
+    fn entered<S>(&self, stream: S) -> Entered<S> {
+        Entered {
+            stream,
+            workers: self.workers.clone(),
+        }
+    }
+}
+
 /// A task within the other; none where the other is of another host.
 fn nested_in(parent: &dyn Task) -> Option<TaskOptions> {
     let shared: Arc<dyn Any + Send + Sync> = parent.share();
@@ -258,12 +317,6 @@ pub(crate) async fn process(
 
 fn lost(error: &JoinError) -> Failure {
     let message = format!("the storage's work was lost: {error}");
-    Failure::new(failure_kind::UNAVAILABLE, message)
-}
-
-/// What this host's router has no way for.
-fn not_yet(what: &str) -> Failure {
-    let message = format!("{what} on this host");
     Failure::new(failure_kind::UNAVAILABLE, message)
 }
 

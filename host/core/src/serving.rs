@@ -177,6 +177,25 @@ impl Serving {
         }
     }
 
+    /// An instance panicked on that task: it is replaced, unless that is under way already.
+    pub(crate) fn poisoned(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        instance: &Arc<Instance>,
+        task: u64,
+        why: &Failure,
+    ) {
+        if let Some(delay) = slot.poison(instance) {
+            self.note_panic(task, why);
+            self.replace_poisoned(Arc::clone(slot), Arc::clone(instance), delay, why);
+        }
+    }
+
+    /// From now on it is the one that its plugin's name stands for.
+    pub(crate) fn stand_in(self: &Arc<Self>) {
+        self.ground.policies().posts().of(&self.name).take(self);
+    }
+
     /// Puts a fresh instance into the place of a poisoned one, and destroys that when its calls have ended.
     pub(crate) fn replace_poisoned(
         self: &Arc<Self>,

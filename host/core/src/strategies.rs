@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agentsys_router::{Candidate, RoutingStrategy, Selection, Strategy, Task};
-use arc_swap::ArcSwapOption;
+use agentsys_loader::{AgentView, Agents, Selected};
+use agentsys_router::{AgentId, Candidate, RoutingStrategy, Selection, Strategy, Task};
 
 use crate::config::OF_PLUGIN;
+use crate::posts::{Post, Posts};
+use crate::task::BorrowedTask;
 
 /// The strategies that a config may name.
 #[derive(Default)]
 pub(crate) struct Strategies {
     own: Vec<Arc<dyn RoutingStrategy>>,
-    /// Those of plugins that somebody named, by plugin. They stay: a route keeps its strategy through the plugin's generations, and through configs.
+    /// Those of plugins that somebody named, by plugin. They stay: a route keeps its strategy through configs.
     of_plugins: Mutex<BTreeMap<String, Arc<PluginStrategy>>>,
+    posts: Posts,
 }
 
 impl Strategies {
@@ -37,13 +40,24 @@ impl Strategies {
         }
     }
 
-    /// The strategy of a plugin, which need not be there: for routes to name, and for the plugin to serve.
-    pub(crate) fn of_plugin(&self, plugin: &str) -> Arc<PluginStrategy> {
+    /// The plugins that are named somewhere.
+    pub(crate) fn posts(&self) -> &Posts {
+        &self.posts
+    }
+
+    /// The strategy of a plugin, which need not be there.
+    fn of_plugin(&self, plugin: &str) -> Arc<PluginStrategy> {
         let mut all = self
             .of_plugins
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(PluginStrategy::new(plugin));
+        let new = || {
+            Arc::new(PluginStrategy {
+                name: format!("{OF_PLUGIN}{plugin}"),
+                plugin: plugin.to_owned(),
+                post: self.posts.of(plugin),
+            })
+        };
         Arc::clone(all.entry(plugin.to_owned()).or_insert_with(new))
     }
 }
@@ -55,30 +69,11 @@ impl std::fmt::Debug for Strategies {
 }
 
 /// The strategy of a plugin, whichever generation serves: while none does, it fails, and the router takes the next agent in turn.
-pub(crate) struct PluginStrategy {
+struct PluginStrategy {
     /// As a config writes it.
     name: String,
     plugin: String,
-    serves: ArcSwapOption<Arc<dyn RoutingStrategy>>,
-}
-
-impl PluginStrategy {
-    fn new(plugin: &str) -> Self {
-        Self {
-            name: format!("{OF_PLUGIN}{plugin}"),
-            plugin: plugin.to_owned(),
-            serves: ArcSwapOption::empty(),
-        }
-    }
-
-    /// Has another generation's choose, or none.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no plugin offers a strategy yet")
-    )]
-    pub(crate) fn serve(&self, strategy: Option<Arc<dyn RoutingStrategy>>) {
-        self.serves.store(strategy.map(Arc::new));
-    }
+    post: Arc<Post>,
 }
 
 impl RoutingStrategy for PluginStrategy {
@@ -87,10 +82,61 @@ impl RoutingStrategy for PluginStrategy {
     }
 
     fn select_agent(&self, agents: &[Candidate<'_>], task: &Task) -> Selection {
-        match &*self.serves.load() {
-            Some(strategy) => strategy.select_agent(agents, task),
-            None => Selection::Failed(format!("no plugin {} serves as a strategy", self.plugin)),
+        let Some(stand) = self.post.now() else {
+            let plugin = &self.plugin;
+            return Selection::Failed(format!("no plugin {plugin} serves as a strategy"));
+        };
+        let (shown, candidates) = (BorrowedTask(task), Candidates(agents));
+        let instance = &stand.instance;
+        match instance.select_agent(&shown, task.route(), &candidates, None) {
+            Selected::Now(place) => Selection::Now(place),
+            Selected::Failed(failure) => {
+                stand.failed(task.id(), &failure);
+                Selection::Failed(failure.message)
+            }
+            Selected::Later(selecting) => {
+                let task = task.id();
+                Selection::later(async move {
+                    match selecting.await {
+                        Ok(Some(agent)) => Ok(AgentId::from_number(agent)),
+                        Ok(None) => Err("it named no agent".to_owned()),
+                        Err(failure) => {
+                            stand.failed(task, &failure);
+                            Err(failure.message)
+                        }
+                    }
+                })
+            }
         }
+    }
+}
+
+/// The router's candidates, as the loader shows them to a plugin.
+struct Candidates<'a>(&'a [Candidate<'a>]);
+
+impl Agents for Candidates<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, place: usize) -> AgentView<'_> {
+        let candidate = &self.0[place];
+        let info = candidate.info();
+        AgentView {
+            id: candidate.id().get(),
+            name: &info.name,
+            weight: info.weight,
+            in_flight: candidate.in_flight(),
+            latency: candidate.latency(),
+        }
+    }
+
+    fn label(&self, place: usize, name: &str) -> Option<&str> {
+        self.0.get(place)?.info().labels.get(name)
+    }
+
+    fn label_at(&self, place: usize, label: usize) -> Option<(&str, &str)> {
+        self.0.get(place)?.info().labels.iter().nth(label)
     }
 }
 
@@ -100,21 +146,8 @@ mod tests {
 
     use super::*;
 
-    /// Gives each task to the second agent.
-    struct Second;
-
-    impl RoutingStrategy for Second {
-        fn name(&self) -> &str {
-            "second"
-        }
-
-        fn select_agent(&self, _: &[Candidate<'_>], _: &Task) -> Selection {
-            1.into()
-        }
-    }
-
     #[tokio::test]
-    async fn a_plugins_strategy_chooses_while_it_serves_and_agents_take_turns_while_none_does() {
+    async fn agents_take_turns_while_the_plugin_does_not_serve_whose_strategy_is_named() {
         let strategies = Strategies::default();
         let named = strategies.named("plugin:second");
         assert_eq!(
@@ -144,9 +177,5 @@ mod tests {
         };
         assert_eq!(answers().await, "aabb");
         assert_eq!(named.fallbacks(), 4);
-        strategies.of_plugin("second").serve(Some(Arc::new(Second)));
-        assert_eq!(answers().await, "bbbb");
-        strategies.of_plugin("second").serve(None);
-        assert_eq!(answers().await, "aabb");
     }
 }

@@ -35,6 +35,22 @@ impl Task for BorrowedTask<'_> {
         remaining(self.0).is_some_and(|left| left.is_zero())
     }
 
+    fn key(&self) -> Option<&[u8]> {
+        self.0.key().map(|key| &**key)
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        self.0.labels().get(name)
+    }
+
+    fn label_at(&self, place: usize) -> Option<(&str, &str)> {
+        self.0.labels().iter().nth(place)
+    }
+
+    fn traceparent(&self) -> Option<String> {
+        Some(self.0.traceparent().to_string())
+    }
+
     fn share(&self) -> Arc<dyn SharedTask> {
         Arc::new(KeptTask {
             task: Arc::new(self.0.clone()),
@@ -61,6 +77,22 @@ impl Task for KeptTask {
             .as_ref()
             .is_some_and(CancellationToken::is_cancelled)
             || remaining(&self.task).is_some_and(|left| left.is_zero())
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.task.key().map(|key| &**key)
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        self.task.labels().get(name)
+    }
+
+    fn label_at(&self, place: usize) -> Option<(&str, &str)> {
+        self.task.labels().iter().nth(place)
+    }
+
+    fn traceparent(&self) -> Option<String> {
+        Some(self.task.traceparent().to_string())
     }
 
     fn share(&self) -> Arc<dyn SharedTask> {

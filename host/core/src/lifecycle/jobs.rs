@@ -168,7 +168,10 @@ async fn start(
     routes.dedup();
     routes.iter().for_each(|route| serving.set_policy(route));
     match ground.router.register_agents(agents) {
-        Ok(agents) => Ok((serving, agents)),
+        Ok(agents) => {
+            serving.stand_in();
+            Ok((serving, agents))
+        }
         Err(error) => {
             serving.forget_policies();
             serving.stop(options.cleanup_timeout).await;

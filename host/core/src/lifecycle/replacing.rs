@@ -232,6 +232,7 @@ impl Plan {
         match driver.ground.router.exchange(&self.all_agents(), agents) {
             Ok((agents, leaving)) => {
                 serving.take_over_policies(&self.old.serving);
+                serving.stand_in();
                 let running = Running::new(opened, serving, agents, number);
                 Ok((running, leaving))
             }
