@@ -116,7 +116,10 @@ impl Stream for TaskStream {
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(Output::Items(items)) => {
                     let watch = Watch::new(&self.shared, &items, run);
-                    self.state = State::Open(Box::new(Open { items, watch }));
+                    self.state = State::Open(Box::new(Open {
+                        items: *items,
+                        watch,
+                    }));
                 }
             }
         }

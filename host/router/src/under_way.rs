@@ -16,7 +16,8 @@ use crate::{Payload, Reply, Task, TaskError, refusal};
 /// What an agent answers.
 pub(crate) enum Output {
     One(Payload),
-    Items(Items),
+    /// Apart, since every answer would carry its room.
+    Items(Box<Items>),
 }
 
 /// An agent that has not answered yet. Dropping it drops the agent's future, then gives the place
@@ -69,7 +70,7 @@ fn open(mut seat: Seat, task: &Task, items: crate::PayloadStream) -> Result<Outp
     seat.goes_on();
     let items = Items::new(seat, task, items);
     if task.streams() {
-        return Ok(Output::Items(items));
+        return Ok(Output::Items(Box::new(items)));
     }
     let seat = items.close();
     let error = refusal::no_stream_wanted(seat.route(), seat.agent_name());

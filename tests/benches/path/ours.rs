@@ -28,15 +28,10 @@ impl Ours {
         std::fs::create_dir(&plugins).expect("a plugin directory");
         let name = file.file_name().expect("a file's name");
         std::fs::copy(&file, plugins.join(name)).expect("a copy");
-        let policy = RoutePolicy::default()
-            .timeout(policy::TIMEOUT)
-            .max_concurrent(policy::MAX_CONCURRENT)
-            .strategy(Strategy::LeastLoaded);
         let runtime = runtime();
         let host = Host::builder()
             .plugin_dir(plugins)
             .state_dir(dir.path().join("host"))
-            .default_policy(policy)
             .plugin_options("bench-target", PluginOptions::default().instances(AGENTS))
             .build();
         let host = runtime.block_on(host).expect("a host");
@@ -67,11 +62,17 @@ impl Ours {
         }
     }
 
-    /// Calls of a route that answers its input.
-    pub(crate) fn row(&self, name: &str, route: &'static str) -> Row {
+    /// Calls of a route that answers its input, each tried so many times more if need be.
+    pub(crate) fn row(&self, name: &str, route: &'static str, retries: u32) -> Row {
         let (router, runtime) = (self.host.router().clone(), self.runtime.clone());
+        let policy = RoutePolicy::default()
+            .timeout(policy::TIMEOUT)
+            .max_concurrent(policy::MAX_CONCURRENT)
+            .strategy(Strategy::LeastLoaded)
+            .retry_count(retries);
         let input = Bytes::from(vec![7; SIZE]);
         let run = move |calls| {
+            router.set_policy(route, policy.clone());
             runtime.block_on(batches(calls, &input, async |data: Bytes| {
                 let answer = router.route_task(route, Payload::from(data)).await;
                 black_box(answer.expect("an answer").bytes().as_ptr());
