@@ -3,7 +3,7 @@
 #[path = "../support/load/mod.rs"]
 mod load;
 
-use load::{CONTENDERS, Contender, Outcome, Policies, Scenario, Strategy};
+use load::{CONTENDERS, Contender, Measure, Outcome, Policies, Scenario, Strategy};
 
 const SEED: u64 = 3;
 const TASKS: usize = 20_000;
@@ -35,6 +35,21 @@ fn agents_in_order_answer_everything() {
     for strategy in [Strategy::RoundRobin, Strategy::LeastLoaded] {
         for policies in [Policies::Timeout, Policies::ALL] {
             assert_eq!(ours(strategy, policies, &scenario).errors, 0);
+        }
+    }
+}
+
+#[test]
+fn least_loaded_with_its_policies_is_not_worse_than_p2c_with_the_same_limits_and_retries() {
+    for scenario in Scenario::all(SEED, TASKS) {
+        let own = ours(Strategy::LeastLoaded, Policies::ALL, &scenario);
+        for measure in [Measure::PendingRequests, Measure::PeakEwma] {
+            let p2c = Contender::Tower(measure).run(&scenario);
+            assert!(
+                own.p50 <= p2c.p50 && own.errors <= p2c.errors,
+                "{}: {own} against {p2c}",
+                scenario.name
+            );
         }
     }
 }

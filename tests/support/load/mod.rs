@@ -22,7 +22,7 @@ use agents::Agents;
 pub(crate) use ours::{Policies, Strategy};
 pub(crate) use outcome::Outcome;
 pub(crate) use scenario::Scenario;
-use tower::Measure;
+pub(crate) use tower::Measure;
 
 /// Who brings the tasks to the agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -97,6 +97,11 @@ pub(super) fn sender(agents: &Arc<Agents>, strategy: Strategy, policies: Policie
 }
 
 fn policy(agents: &Agents, strategy: Strategy, policies: Policies) -> RoutePolicy {
+    // A task that waits for the agent of its key has a place of the route meanwhile.
+    let places = match strategy {
+        Strategy::Sticky => shared::MAX_QUEUE,
+        _ => agents.len() * shared::PER_AGENT,
+    };
     let strategy = match strategy {
         Strategy::RoundRobin => agentsys_router::Strategy::RoundRobin,
         Strategy::LeastLoaded | Strategy::Weighted => agentsys_router::Strategy::LeastLoaded,
@@ -110,7 +115,7 @@ fn policy(agents: &Agents, strategy: Strategy, policies: Policies) -> RoutePolic
         .ejection(Ejection::OFF);
     if policies >= Policies::Limits {
         policy = policy
-            .max_concurrent(agents.len() * shared::PER_AGENT)
+            .max_concurrent(places)
             .max_concurrent_per_agent(shared::PER_AGENT)
             .max_queue(shared::MAX_QUEUE);
     }
