@@ -159,12 +159,12 @@ impl Gate {
         self.crew.store(agents, Ordering::Relaxed);
     }
 
-    /// Leaves an agent out, if another stays.
+    /// Leaves an agent out, unless half of them are left out already: agents that are merely overloaded fail too, and would follow each other.
     pub(crate) fn leave_out(&self) -> bool {
         let crew = self.crew.load(Ordering::Relaxed);
         self.out
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |out| {
-                (out + 1 < crew).then_some(out + 1)
+                (2 * (out + 1) <= crew).then_some(out + 1)
             })
             .is_ok()
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::ErrorKind;
 
-/// When an agent is left out, and for how long. Never all of a route's agents at once.
+/// When an agent is left out, and for how long. Never more than half of a route's agents at once: the others would have all of their tasks, and might fail under them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ejection {
