@@ -61,6 +61,7 @@ mod streams;
 mod threads;
 mod typed;
 mod unloading;
+mod wired_routing;
 
 mod harness;
 

@@ -15,7 +15,7 @@ use crate::harness::{Ended, Program, agentsys, library};
 fn a_running_host_says_that_it_is_ready_and_answers_calls() {
     let place = place(&["echo", "data_agents"]);
     let host = Program::run(&place, &[]);
-    assert_eq!(host.ready, "ready: 2 plugins, 3 routes");
+    assert_eq!(host.ready, "ready: 2 plugins, 4 routes");
     let ended = ask(&place, &["call", "echo", "--data", "hello"]);
     assert_eq!(
         (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
