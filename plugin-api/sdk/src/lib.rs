@@ -55,8 +55,8 @@
 //! # struct Prices;
 //! # #[plugin(name = "prices")]
 //! # impl Plugin for Prices {
-//! #     type Config = ();
-//! #     async fn initialize(_: (), _: &Host) -> Result<Self> {
+//! #     type Config = NoConfig;
+//! #     async fn initialize(_: NoConfig, _: &Host) -> Result<Self> {
 //! #         Ok(Self)
 //! #     }
 //! # }
