@@ -14,7 +14,7 @@ use crate::options::TaskOptions;
 use crate::payload::IntoPayload;
 use crate::streaming;
 
-/// The host's router, for a plugin: from [`Context::router`] its tasks are part of the task at hand, and inherit the time that is left and the count of
+/// The host's router, for a plugin: from [`Context::router`](crate::Context::router) its tasks are part of the task at hand, and inherit the time that is left and the count of
 /// hops; from [`Host::router`] they are tasks of the plugin's own.
 #[derive(Clone, Copy)]
 pub struct Router<'a> {
