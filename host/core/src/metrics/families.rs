@@ -134,7 +134,7 @@ pub(super) fn families(metrics: &HostMetrics) -> Vec<Family> {
             &labels,
             route.under_way as f64,
         );
-        let help = "Tasks that wait for a place now.";
+        let help = "Tasks that wait now, for a place or an agent.";
         all.level(
             "agentsys_route_waiting",
             help,
