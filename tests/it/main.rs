@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod activity_logger;
+mod agent_options;
 mod bad_plugins;
 mod checked_configs;
 mod child;
@@ -61,6 +62,7 @@ mod streams;
 mod threads;
 mod typed;
 mod unloading;
+mod wired_routing;
 
 mod harness;
 

@@ -11,6 +11,7 @@ use crate::agent;
 use crate::convert;
 use crate::finish::Finish;
 use crate::metrics::PluginMeters;
+use crate::roster::described_by;
 use crate::serving::Serving;
 use crate::slot::Slot;
 use crate::task::BorrowedTask;
@@ -55,6 +56,7 @@ impl AddedRoutes {
     /// Adds a route; it serves now where its instance does.
     pub(crate) fn add(&self, instance: &Weak<Instance>, route: AddedRoute) -> Result<(), Failure> {
         agentsys_loader::check_name("route", &route.name)
+            .and_then(|()| route.options.check(&route.name))
             .map_err(|error| invalid(error.to_string()))?;
         let mut table = self.lock();
         if table.routes.len() >= MOST {
@@ -194,7 +196,7 @@ impl AddedRoutes {
         let owner = serving.upgrade().ok_or_else(gone)?;
         owner.set_policy(&route.name);
         let agent = AddedAgent {
-            info: owner.info(&route.description),
+            info: described_by(&route.options, owner.info(&route.description)),
             handler: route.handler,
             instance: Weak::clone(instance),
             slot: Arc::clone(slot),

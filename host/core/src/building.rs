@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use agentsys_loader::{Attribution, CopyStore, Discovery, Linked, discover};
-use agentsys_router::{Agent, Router};
+use agentsys_router::{Agent, AgentId, Router};
 use agentsys_storage::{Storage, StorageConfig};
 
 use crate::admission::Admission;
@@ -41,7 +41,7 @@ impl HostBuilder {
         if wants_storage {
             ground.storage.connect().await?;
         }
-        ground.router.register_agents(agents)?;
+        let agents = begin(&ground.router, agents).await?;
         // Before the plugins: their `initialize` may route tasks.
         ground.router.start();
         let events = Arc::new(EventLog::default());
@@ -59,6 +59,7 @@ impl HostBuilder {
             shutdown_timeout,
             watch: Mutex::default(),
             _watchdog: watchdog,
+            agents,
             config_trouble: Mutex::default(),
             shutdown: OnceLock::new(),
         }));
@@ -131,6 +132,34 @@ impl HostBuilder {
             wants_storage: self.wants_storage,
             following: self.watch.then_some(self.config_files),
         })
+    }
+}
+
+/// Has the program's own agents begin. Where one cannot, those before it clean up.
+async fn begin(
+    router: &Router,
+    agents: Vec<(String, Arc<dyn Agent>)>,
+) -> Result<Vec<AgentId>, HostError> {
+    let mut begun = Vec::with_capacity(agents.len());
+    for (route, agent) in agents {
+        match router.register_agent(&route, agent).await {
+            Ok(id) => begun.push(id),
+            Err(error) => {
+                end(router, &begun).await;
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(begun)
+}
+
+/// Has the program's own agents clean up, the last to begin first.
+pub(crate) async fn end(router: &Router, agents: &[AgentId]) {
+    for agent in agents.iter().rev() {
+        if let Err(error) = router.unregister_agent(*agent).await {
+            let why = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!("{error}: {}", why.unwrap_or_default());
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use agentsys_router::{ErrorKind, Payload, Router, TaskError, TaskOptions};
+use agentsys_router::{AgentId, ErrorKind, Payload, Router, TaskError, TaskOptions};
 use agentsys_storage::{Namespace, Storage};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::builder::HostBuilder;
+use crate::building;
 use crate::config::Loaded;
 use crate::error::HostError;
 use crate::events::{EventLog, Events};
@@ -37,6 +38,8 @@ pub(crate) struct Inner {
     /// What follows the plugin directories, until the shutdown.
     pub(crate) watch: Mutex<Option<Watch>>,
     pub(crate) _watchdog: Watchdog,
+    /// Agents that the program gave the builder.
+    pub(crate) agents: Vec<AgentId>,
     /// Why the config's files, as they are now, change nothing.
     pub(crate) config_trouble: Mutex<Option<String>>,
     /// How the one shutdown goes, once somebody asked for it.
@@ -295,6 +298,11 @@ impl Inner {
         let reserved = (self.shutdown_timeout / 10).min(STORAGE);
         let left = |end: Instant| end.saturating_duration_since(Instant::now());
         self.driver.stop(left(end).saturating_sub(reserved)).await;
+        let (limit, ending) = (left(end), building::end(&self.ground.router, &self.agents));
+        let control = self.ground.runtimes.control();
+        if within(control, limit, ending).await.is_none() {
+            tracing::error!("the program's own agents did not clean up within {limit:?}");
+        }
         let (limit, closing) = (left(end), self.ground.storage.disconnect());
         match within(self.ground.runtimes.control(), limit, closing).await {
             Some(Ok(())) => {}

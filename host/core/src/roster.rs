@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use agentsys_loader::{HANDLER_PROCESS, Mode};
-use agentsys_router::{Agent, AgentInfo};
+use agentsys_loader::{HANDLER_PROCESS, Mode, RouteOptions};
+use agentsys_router::{Agent, AgentInfo, Labels};
 
 use crate::agent::PluginAgent;
 use crate::blocking::BlockingPool;
@@ -33,7 +33,10 @@ impl Serving {
                 .routes
                 .iter()
                 .find(|record| record.name == described.route);
-            let mut info = self.info(record.map_or("", |record| &record.description));
+            let mut info = match record {
+                Some(record) => described_by(&record.options, self.info(&record.description)),
+                None => self.info(""),
+            };
             if let Some(schema) = &described.input_schema {
                 info = info.input_schema(schema.to_string());
             }
@@ -79,4 +82,18 @@ impl Serving {
     pub(crate) fn info(&self, description: &str) -> AgentInfo {
         AgentInfo::new(&*self.name, description).owner(Arc::clone(&self.name))
     }
+}
+
+/// What an agent says of itself, with what its route's options say of it.
+pub(crate) fn described_by(options: &RouteOptions, mut info: AgentInfo) -> AgentInfo {
+    // Beyond the numbers of this machine is as good as without a limit.
+    let most = options.max_concurrent.map(usize::try_from);
+    info.labels = options
+        .labels
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect::<Labels>();
+    info.weight(options.weight)
+        .max_concurrent(most.and_then(Result::ok))
+        .idempotent(options.idempotent)
 }

@@ -1,5 +1,6 @@
 //! What an operator is told of plugins and routes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -106,6 +107,14 @@ pub struct AgentStatus {
     pub plugin: Option<String>,
     /// How many tasks it has under way.
     pub in_flight: usize,
+    /// Its share of the route's tasks, beside the others'.
+    pub weight: u32,
+    /// How many tasks it works on at a time; none: as many as the route allows.
+    pub max_concurrent: Option<usize>,
+    /// Whether its tasks may be done twice without harm.
+    pub idempotent: bool,
+    /// What strategies may go by.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<agentsys_router::RouteInfo> for RouteStatus {
@@ -113,6 +122,7 @@ impl From<agentsys_router::RouteInfo> for RouteStatus {
         let schema = |text: Option<&std::sync::Arc<str>>| {
             text.and_then(|text| serde_json::from_str(text).ok())
         };
+        let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         let infos = || route.agents.iter().map(|agent| &agent.info);
         Self {
             input_schema: schema(infos().find_map(|info| info.input_schema.as_ref())),
@@ -133,6 +143,10 @@ impl From<agentsys_router::RouteInfo> for RouteStatus {
                     description: agent.info.description.to_string(),
                     plugin: agent.info.owner.as_ref().map(ToString::to_string),
                     in_flight: agent.in_flight,
+                    weight: agent.info.weight,
+                    max_concurrent: agent.info.max_concurrent,
+                    idempotent: agent.info.idempotent,
+                    labels: agent.info.labels.iter().map(owned).collect(),
                 })
                 .collect(),
         }

@@ -4,6 +4,7 @@
 
 mod metrics;
 mod router;
+mod routes;
 mod storage;
 mod task;
 

@@ -69,8 +69,8 @@ pub use inspect::{
     MAX_RECORDS, SectionFault, inspect, inspect_bytes, is_complete, read_and_inspect,
 };
 pub use metadata::{
-    Dependency, Interface, InterfaceMismatch, InvalidInterface, MAX_NAME_LEN, Metadata,
-    MetadataError, Mode, PluginRecord, RouteRecord, check_name,
+    Dependency, Interface, InterfaceMismatch, InvalidInterface, MAX_LABELS, MAX_NAME_LEN,
+    MAX_WEIGHT, Metadata, MetadataError, Mode, PluginRecord, RouteOptions, RouteRecord, check_name,
 };
 
 pub use agentsys_abi::bridge::{Answer, Failure};

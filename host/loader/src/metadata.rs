@@ -6,11 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod interface;
+mod route;
 
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 pub use interface::{Interface, InterfaceMismatch, InvalidInterface};
+pub(crate) use route::RawRoute;
+pub use route::{MAX_LABELS, MAX_WEIGHT, Mode, RouteOptions, RouteRecord};
 
 /// The longest name of a plugin or a route, in bytes.
 pub const MAX_NAME_LEN: usize = 64;
@@ -59,39 +62,6 @@ pub struct Dependency {
     pub version: VersionReq,
 }
 
-/// The record of one route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawRoute")]
-pub struct RouteRecord {
-    /// The route's name; see [`check_name`].
-    pub name: String,
-    /// One line or more, or empty.
-    pub description: String,
-    /// How its handler runs.
-    pub mode: Mode,
-    /// Whether it answers a stream.
-    pub streams: bool,
-    /// Whether it takes items with its input.
-    pub takes_items: bool,
-}
-
-/// How a route's handler runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Mode {
-    /// A plain function that answers inline.
-    #[default]
-    Plain,
-    /// A future.
-    Async,
-    /// A function that may hold its thread for long.
-    Blocking,
-    /// A word that this host does not know.
-    #[serde(untagged)]
-    Other(String),
-}
-
 /// A record says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -134,6 +104,18 @@ pub enum MetadataError {
         version: String,
         /// What is wrong with it.
         detail: String,
+    },
+    /// What a route says of its agents cannot be.
+    #[error("has a bad {option} {found:?} for its route {route}: {rule}")]
+    RouteOption {
+        /// The route's name, perhaps shortened.
+        route: String,
+        /// Which option.
+        option: &'static str,
+        /// What it says, perhaps shortened.
+        found: String,
+        /// What would do.
+        rule: &'static str,
     },
 }
 
@@ -183,20 +165,6 @@ pub(crate) struct RawPlugin {
 struct RawDependency {
     name: String,
     version: Option<String>,
-}
-
-/// The route record as it is written.
-#[derive(Deserialize)]
-pub(crate) struct RawRoute {
-    name: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    mode: Mode,
-    #[serde(default)]
-    streams: bool,
-    #[serde(default)]
-    takes_items: bool,
 }
 
 impl TryFrom<RawPlugin> for PluginRecord {
@@ -253,21 +221,6 @@ impl TryFrom<RawDependency> for Dependency {
         Ok(Dependency {
             name: raw.name,
             version,
-        })
-    }
-}
-
-impl TryFrom<RawRoute> for RouteRecord {
-    type Error = MetadataError;
-
-    fn try_from(raw: RawRoute) -> Result<Self, MetadataError> {
-        check_name("route", &raw.name)?;
-        Ok(RouteRecord {
-            name: raw.name,
-            description: raw.description,
-            mode: raw.mode,
-            streams: raw.streams,
-            takes_items: raw.takes_items,
         })
     }
 }

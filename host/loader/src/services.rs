@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::instance::{Instance, Outcome};
+use crate::metadata::RouteOptions;
 use crate::output::Data;
 use crate::stream::DataStream;
 use crate::task::Task;
@@ -140,6 +141,8 @@ pub struct AddedRoute {
     pub description: String,
     /// The handler's number.
     pub handler: u32,
+    /// What the router is to know of it; not checked yet.
+    pub options: RouteOptions,
 }
 
 /// An operation on a plugin's namespace.

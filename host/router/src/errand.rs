@@ -12,6 +12,7 @@ use crate::call::{Answer, RouteTask};
 use crate::defeat::Defeat;
 use crate::interceptor::Course;
 use crate::kept::Kept;
+use crate::member::Member;
 use crate::policy::Fallback;
 use crate::router::Shared;
 use crate::setback::Setback;
@@ -192,6 +193,7 @@ impl Errand {
             && let Some(data) = self.kept.again()
             && self.pause(last.attempts, run).await
         {
+            self.with_agent(last.setback.agent, Member::count_retry);
             let task = self.task.again(self.policy.timeout);
             let attempt = Attempt {
                 errand: self,
@@ -217,6 +219,16 @@ impl Errand {
             }
         }
         Err(last)
+    }
+
+    /// Does something with an agent of the route, if it is still there.
+    fn with_agent(&self, agent: Option<AgentId>, what: impl FnOnce(&Member)) {
+        let table = self.shared.registry.table();
+        if let Some(route) = table.get(self.task.route())
+            && let Some(member) = route.members.iter().find(|member| Some(member.id) == agent)
+        {
+            what(member);
+        }
     }
 
     fn attempt(&self, not: Option<AgentId>) -> Attempt<'_> {
@@ -272,15 +284,19 @@ impl Errand {
         let is_due = Fallback::is_for(error) && !defeat.setback.is_stop() && !is_for_one;
         let fallback = fallback.filter(|_| is_due)?;
         let figures = &self.task.gate().figures;
+        let counted = || {
+            figures.count_fallback();
+            self.with_agent(defeat.setback.agent, Member::count_fallback);
+        };
         let route = match fallback {
             Fallback::Answer(answer) => {
-                figures.count_fallback();
+                counted();
                 return Some(Ok(Output::One(answer.clone())));
             }
             Fallback::Route(route) => route,
         };
         let data = self.kept.again()?;
-        figures.count_fallback();
+        counted();
         let options = TaskOptions {
             parent: Some(Arc::new(self.task.after_all())),
             ..self.task.options()

@@ -126,10 +126,12 @@ impl Gate {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// How many tasks wait for a place.
+    /// How many tasks wait for a place, or for an agent that has room.
     pub(crate) fn waiting(&self) -> usize {
         let free = self.free.load(Ordering::Relaxed);
-        free.min(0).unsigned_abs() + self.handed_over.available_permits()
+        free.min(0).unsigned_abs()
+            + self.handed_over.available_permits()
+            + self.wanting.load(Ordering::Relaxed)
     }
 
     /// Takes one retry from the budget, and counts it; false where nothing is left.

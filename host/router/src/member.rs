@@ -58,6 +58,10 @@ pub(crate) struct Member {
     /// Which of the agents of its name it is.
     pub(crate) ordinal: usize,
     pub(crate) meter: Meter,
+    /// How many tasks that failed here were tried again.
+    retries: AtomicU64,
+    /// How many that failed here in the end got the fallback.
+    fallbacks: AtomicU64,
 }
 
 const MOST_WEIGHT: u32 = 1_000;
@@ -91,6 +95,8 @@ impl Member {
             id: AgentId::fresh(),
             info,
             meter: Meter::default(),
+            retries: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
         }
     }
 
@@ -182,6 +188,18 @@ impl Member {
         self.lifecycle.one_less();
     }
 
+    /// A task that failed here is tried again.
+    #[cold]
+    pub(crate) fn count_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A task that failed here in the end gets the fallback.
+    #[cold]
+    pub(crate) fn count_fallback(&self) {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn metrics(&self) -> AgentMetrics {
         AgentMetrics {
             id: self.id.get(),
@@ -189,6 +207,8 @@ impl Member {
             owner: self.info.owner.as_deref().map(str::to_owned),
             calls: self.attempts(),
             errors: self.meter.errors(),
+            retries: self.retries.load(Ordering::Relaxed),
+            fallbacks: self.fallbacks.load(Ordering::Relaxed),
             under_way: self.in_flight(),
             ejected: self.health.is_out(),
             ejections: self.health.ejections(),

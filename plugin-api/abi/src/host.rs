@@ -132,6 +132,29 @@ pub struct RouterApi {
         *mut RawPayload,
         *const RawTaskOptions<'_>,
     ) -> RawReply,
+    /// As [`add_route`](Self::add_route), with options: valid until the call returns. Absent: such a route has none.
+    pub add_route_with: unsafe extern "C" fn(
+        *const (),
+        *const (),
+        RStr<'_>,
+        RStr<'_>,
+        u32,
+        *const RawRouteOptions<'_>,
+    ) -> ROption<RawError>,
+}
+
+/// What the host's router is to know of a route that an instance adds. A route in the file has the same in its record.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawRouteOptions<'a> {
+    /// Its share of the route's tasks: 1 to 1000; another is refused.
+    pub weight: u32,
+    /// [`FLAG_IDEMPOTENT`]; unknown ones are ignored.
+    pub flags: u32,
+    /// How many tasks the handler works on at a time, 1 at least; none: as many as the route allows.
+    pub max_concurrent: ROption<u32>,
+    /// What strategies may go by.
+    pub labels: RSlice<'a, RawLabel<'a>>,
 }
 
 /// What a task is sent with.
@@ -148,7 +171,7 @@ pub struct RawTaskOptions<'a> {
     pub labels: RSlice<'a, RawLabel<'a>>,
 }
 
-/// In [`RawTaskOptions::flags`]: to do the task twice does no harm.
+/// In [`RawTaskOptions::flags`] and [`RawRouteOptions::flags`]: to do the task, or any task there, twice does no harm.
 pub const FLAG_IDEMPOTENT: u32 = 1;
 
 /// A name and its value.

@@ -19,8 +19,8 @@ use agentsys_abi::call::{
 use agentsys_abi::error::{FLAG_POISONED, FLAG_RETRYABLE, RawError, kind};
 use agentsys_abi::host::{
     FLAG_IDEMPOTENT, HostApi, HostApiRef, LogApi, LogApiRef, MetricsApi, MetricsApiRef, RawHost,
-    RawLabel, RawTaskOptions, RouterApi, RouterApiRef, StorageApi, StorageApiRef, TaskApi,
-    TaskApiRef, metric, target,
+    RawLabel, RawRouteOptions, RawTaskOptions, RouterApi, RouterApiRef, StorageApi, StorageApiRef,
+    TaskApi, TaskApiRef, metric, target,
 };
 use agentsys_abi::module::{PluginModule, PluginModuleRef};
 use agentsys_abi::payload::{OWNER_WORDS, PayloadOps, PayloadOpsRef, RawPayload};
@@ -65,6 +65,10 @@ fn structs_that_cross_by_value_are_frozen() {
     layout!(
         RawTaskOptions<'static>, size 56, align 8,
         remaining at 0, flags at 8, key at 16, labels at 40
+    );
+    layout!(
+        RawRouteOptions<'static>, size 32, align 8,
+        weight at 0, flags at 4, max_concurrent at 8, labels at 16
     );
     layout!(RawLabel<'static>, size 32, align 8, name at 0, value at 16);
     layout!(RawWaker, size 16, align 8, data at 0, ops at 8);
@@ -203,8 +207,8 @@ fn vtables_grow_only_at_their_end() {
         claim at 0, release at 8, remaining at 16, is_cancelled at 24, key at 32, label at 40, label_at at 48, traceparent at 56
     );
     layout!(
-        RouterApi, size 48, align 8,
-        send at 0, add_route at 8, remove_route at 16, send_with at 24, open_stream at 32, broadcast at 40
+        RouterApi, size 56, align 8,
+        send at 0, add_route at 8, remove_route at 16, send_with at 24, open_stream at 32, broadcast at 40, add_route_with at 48
     );
     layout!(StorageApi, size 32, align 8, get at 0, put at 8, delete at 16, scan at 24);
     layout!(MetricsApi, size 16, align 8, register at 0, update at 8);

@@ -7,6 +7,7 @@ mod answer;
 mod config;
 mod json;
 mod plugin;
+mod route_options;
 mod routes;
 
 use proc_macro::TokenStream;
@@ -27,6 +28,10 @@ pub fn plugin(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[route("name", blocking)]`: the function may block; it runs on a thread of a bounded pool. `#[route("name", logged)]`: begin, end, duration and error of
 /// each call are logged. Both may stand together.
+///
+/// What the host's router is to know of the function stands there too, and in the file, where it is read before any code runs: `weight = 2` (1 to 1000; 1 unless said) for its share of the
+/// route's tasks, `max_concurrent = 4` for how many tasks an instance's agent works on at a time, `idempotent` where to do a task twice does no harm, so that one that timed out may be tried again,
+/// and `labels(zone = "a")` for strategies to go by.
 ///
 /// A function that returns `impl Stream<Item = Result<T>>`, or a `Result` of one, answers item by item; a last argument of type `Items<T>` takes items.
 #[proc_macro_attribute]

@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::answer::{self, Answer};
+use crate::route_options::RouteOptions;
 use crate::{conditions, json};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -27,11 +28,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
         {
             // Of two under conditions, one at most is there.
             let same = |other: &Route| {
-                other.name.value() == route.name.value() && other.conditions.is_empty()
+                other.name().value() == route.name().value() && other.conditions.is_empty()
             };
             if route.conditions.is_empty() && routes.iter().any(same) {
-                let message = format!("route `{}` is there already", route.name.value());
-                return Err(Error::new(route.name.span(), message));
+                let message = format!("route `{}` is there already", route.name().value());
+                return Err(Error::new(route.name().span(), message));
             }
             routes.push(route);
         }
@@ -65,9 +66,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
 }
 
 struct Route {
-    name: LitStr,
-    blocking: bool,
-    logged: bool,
+    options: RouteOptions,
     description: String,
     function: syn::Ident,
     is_async: bool,
@@ -91,13 +90,13 @@ impl Route {
             return Ok(None);
         };
         let attribute = function.attrs.remove(at);
-        let (name, blocking, logged) = options(&attribute)?;
+        let options: RouteOptions = attribute.parse_args()?;
         let signature = &function.sig;
         if !signature.generics.params.is_empty() {
             let message = "a handler has no generics: a host calls it by name";
             return Err(Error::new(signature.generics.span(), message));
         }
-        if blocking && signature.asyncness.is_some() {
+        if options.blocking && signature.asyncness.is_some() {
             let message = "a blocking handler is a plain `fn`: an `async fn` must not block";
             return Err(Error::new(signature.asyncness.span(), message));
         }
@@ -108,7 +107,7 @@ impl Route {
         } = arguments(function)?;
         let answer = Answer::of(function)?;
         let streams = matches!(answer, Answer::Stream { .. });
-        if blocking && (streams || items.is_some()) {
+        if options.blocking && (streams || items.is_some()) {
             let message = "a blocking handler takes one input and answers once: items are for those that await";
             return Err(Error::new(function.sig.span(), message));
         }
@@ -117,9 +116,7 @@ impl Route {
             return Err(Error::new(function.sig.span(), message));
         }
         Ok(Some(Self {
-            name,
-            blocking,
-            logged,
+            options,
             description: description(&function.attrs),
             function: function.sig.ident.clone(),
             is_async: function.sig.asyncness.is_some(),
@@ -131,16 +128,20 @@ impl Route {
         }))
     }
 
+    fn name(&self) -> &LitStr {
+        &self.options.name
+    }
+
     fn record(&self, number: usize) -> TokenStream {
         let streams = matches!(self.answer, Answer::Stream { .. });
-        let mode = match (self.is_async || streams, self.blocking) {
+        let mode = match (self.is_async || streams, self.options.blocking) {
             (true, _) => "async",
             (_, true) => "blocking",
             _ => "plain",
         };
         let mut json = format!(
             r#"{{"name":{},"description":{},"mode":"{mode}""#,
-            json::string(&self.name.value()),
+            json::string(&self.name().value()),
             json::string(&self.description),
         );
         for (member, is_so) in [("streams", streams), ("takes_items", self.items.is_some())] {
@@ -148,6 +149,7 @@ impl Route {
                 json.push_str(&format!(r#","{member}":true"#));
             }
         }
+        json.push_str(&self.options.members());
         json.push('}');
         let record = record_name(number);
         let parts = format_ident!("JSON_{number}");
@@ -165,7 +167,7 @@ impl Route {
 
     fn handler(&self, number: usize, this: &Type) -> TokenStream {
         let record = record_name(number);
-        let (route, logged) = (&self.name, self.logged);
+        let (route, logged) = (self.name(), self.options.logged);
         let input_schema = match &self.input {
             Some(input) => quote!(|| __agentsys_sdk::SchemaOf::<#input>::new().schema()),
             None => quote!(|| ::core::option::Option::None),
@@ -269,32 +271,6 @@ impl Route {
 
 fn record_name(number: usize) -> syn::Ident {
     format_ident!("RECORD_{number}")
-}
-
-/// `#[route("name")]`, with `blocking` and `logged` behind it where wanted.
-fn options(attribute: &Attribute) -> Result<(LitStr, bool, bool)> {
-    attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
-        let name: LitStr = input.parse()?;
-        if !crate::is_name(&name.value()) {
-            let message =
-                "a route's name is 1 to 64 of a to z, 0 to 9, `_` and `-`, and begins with a letter or digit";
-            return Err(Error::new(name.span(), message));
-        }
-        let (mut blocking, mut logged) = (false, false);
-        while !input.is_empty() {
-            input.parse::<syn::Token![,]>()?;
-            if input.is_empty() {
-                break;
-            }
-            let option: syn::Ident = input.parse()?;
-            match option.to_string().as_str() {
-                "blocking" => blocking = true,
-                "logged" => logged = true,
-                _ => return Err(Error::new(option.span(), "known options: blocking, logged")),
-            }
-        }
-        Ok((name, blocking, logged))
-    })
 }
 
 struct Arguments {

@@ -5,11 +5,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use abi_stable::std_types::RStr;
 use agentsys_abi::bridge::Payload;
 use agentsys_abi::call::{HANDLER_ADDED, HANDLER_PROCESS};
 
+use crate::asking::too_old;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::payload::{FromPayload, IntoPayload};
+use crate::route_options::RouteOptions;
+use crate::router::Router;
 
 /// A handler, whatever closure it was made of.
 pub(crate) type Handler = Arc<dyn Fn(Context, Payload) -> Answer + Send + Sync>;
@@ -93,5 +98,115 @@ impl AddedRoute {
 
     pub(crate) fn number(&self) -> u32 {
         self.number
+    }
+}
+
+impl Router<'_> {
+    /// Puts a handler of this instance's on a route. It serves as soon as the instance does, and until it is removed or the instance ends; a route
+    /// that is there already gets one more agent.
+    ///
+    /// The handler takes what a `#[route]` takes, with the context by value, and is `async`.
+    ///
+    /// # Errors
+    /// Where the name cannot be a route's.
+    pub fn add_route<F, Fut, In, Out, InKind, OutKind>(
+        self,
+        name: &str,
+        description: &str,
+        handler: F,
+    ) -> Result<AddedRoute>
+    where
+        F: Fn(Context, In) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Out>> + Send + 'static,
+        In: FromPayload<InKind>,
+        Out: IntoPayload<OutKind>,
+    {
+        self.put_route(name, description, None, handler)
+    }
+
+    /// As [`add_route`](Self::add_route), with options: what a `#[route]` says behind its name.
+    ///
+    /// # Errors
+    /// As there, and where an option cannot be; `Unavailable` on a host that is older than these options.
+    pub fn add_route_with<F, Fut, In, Out, InKind, OutKind>(
+        self,
+        name: &str,
+        description: &str,
+        options: RouteOptions,
+        handler: F,
+    ) -> Result<AddedRoute>
+    where
+        F: Fn(Context, In) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Out>> + Send + 'static,
+        In: FromPayload<InKind>,
+        Out: IntoPayload<OutKind>,
+    {
+        self.put_route(name, description, Some(&options), handler)
+    }
+
+    fn put_route<F, Fut, In, Out, InKind, OutKind>(
+        self,
+        name: &str,
+        description: &str,
+        options: Option<&RouteOptions>,
+        handler: F,
+    ) -> Result<AddedRoute>
+    where
+        F: Fn(Context, In) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Out>> + Send + 'static,
+        In: FromPayload<InKind>,
+        Out: IntoPayload<OutKind>,
+    {
+        let handler = move |context: Context, payload: Payload| {
+            // The input first: the future need not be `Send` for it.
+            let begun = In::from_payload(payload).map(|input| handler(context, input));
+            async move { begun?.await?.into_payload() }
+        };
+        let number = self.host.added().put(name, handler);
+        let added = self.tell_of(name, description, options, number);
+        if let Err(error) = added {
+            self.host.added().remove(number);
+            return Err(error);
+        }
+        Ok(AddedRoute::new(name, number))
+    }
+
+    /// Tells the host of a handler.
+    fn tell_of(
+        self,
+        name: &str,
+        description: &str,
+        options: Option<&RouteOptions>,
+        number: u32,
+    ) -> Result<()> {
+        let (host, instance) = (self.host.raw(), self.host.instance());
+        let (name, description) = (RStr::from(name), RStr::from(description));
+        let router = host.api.router();
+        let refused = match options {
+            // SAFETY: the context is valid (`Host::new`'s promise); a host looks the instance up and does not follow the pointer.
+            None => unsafe {
+                (router.add_route())(host.context, instance, name, description, number)
+            },
+            Some(options) => {
+                let add = router.add_route_with().ok_or_else(too_old)?;
+                // SAFETY: as above; the options are valid until this returns.
+                options.with_raw(|options| unsafe {
+                    add(host.context, instance, name, description, number, options)
+                })
+            }
+        };
+        let error = refused.into_option();
+        error.map_or(Ok(()), |error| Err(Error::from_failure(error.into())))
+    }
+
+    /// Takes a handler that was added away again. Calls under way go on. False where it is gone already.
+    pub fn remove_route(self, route: &AddedRoute) -> bool {
+        let host = self.host.raw();
+        // SAFETY: as in `tell_of`.
+        let removed = unsafe {
+            (host.api.router().remove_route())(host.context, self.host.instance(), route.number())
+        };
+        self.host.added().remove(route.number());
+        removed != 0
     }
 }

@@ -124,6 +124,12 @@ impl Router<'_> {
 fn older_host(unsent: RawPayload) -> Error {
     // SAFETY: a payload of ours that was not handed over.
     drop(unsafe { Payload::from_raw(unsent) });
+    too_old()
+}
+
+/// A host that lacks a function.
+#[cold]
+pub(crate) fn too_old() -> Error {
     let message = "this host is older than what the plugin asks of its router: update the host";
     Error::new(ErrorKind::Unavailable, message)
 }

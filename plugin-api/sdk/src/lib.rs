@@ -48,6 +48,31 @@
 //! as fast as they are read: [`produce`] makes such a stream of an async body. One with an argument of type [`Items<T>`](Items) takes items in the same way, after its
 //! input, if it has one.
 //!
+//! What the router is to know of a handler stands behind its route's name, as `#[route("name", weight = 2)]`, and the host reads it from the file:
+//!
+//! ```
+//! # use agentsys_plugin::prelude::*;
+//! # struct Prices;
+//! # #[plugin(name = "prices")]
+//! # impl Plugin for Prices {
+//! #     type Config = NoConfig;
+//! #     async fn initialize(_: NoConfig, _: &Host) -> Result<Self> {
+//! #         Ok(Self)
+//! #     }
+//! # }
+//! #[routes]
+//! impl Prices {
+//!     /// Twice as many of the route's tasks as an agent of weight 1, four at a time, tried again where one took too long, and known to strategies by two labels.
+//!     #[route("price", weight = 2, max_concurrent = 4, idempotent, labels(zone = "a", priority = "1"))]
+//!     async fn price(&self, article: String) -> Result<usize> {
+//!         Ok(article.len())
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! A route that is added at run time takes the same as [`RouteOptions`].
+//!
 //! A plugin may do something for the tasks of others, by a trait beside [`Plugin`]: a [`RoutingStrategy`] chooses who does a task, an [`Interceptor`] looks at tasks before and after.
 //!
 //! What the host offers comes through the [`Context`] of a call, as part of its task, or through the [`Host`] handle: other agents and plugins ([`Router`]), a namespace
@@ -77,6 +102,7 @@ mod panics;
 mod payload;
 mod plugin;
 mod produce;
+mod route_options;
 mod router;
 mod runtime;
 mod schema;
@@ -106,6 +132,7 @@ pub use outcome::Outcome;
 pub use payload::{FromPayload, IntoPayload, Payload, ReadPayload, content_type};
 pub use plugin::Plugin;
 pub use produce::{Out, Produced, produce};
+pub use route_options::RouteOptions;
 pub use router::{Peer, Router};
 pub use storage::{Entry, Storage};
 pub use strategy::{RoutingStrategy, Selection};

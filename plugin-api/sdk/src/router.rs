@@ -1,24 +1,20 @@
 //! The way to other agents, and to routes that come and go while the plugin runs.
 
 use std::fmt;
-use std::future::Future;
 
-use abi_stable::std_types::RStr;
 use agentsys_abi::bridge::Payload;
 use agentsys_abi::host::target;
 use futures_core::Stream;
 
-use crate::added::AddedRoute;
 use crate::answers::Answers;
-use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::Host;
 use crate::items::Items;
 use crate::options::TaskOptions;
-use crate::payload::{FromPayload, IntoPayload};
+use crate::payload::IntoPayload;
 use crate::streaming;
 
-/// The host's router, for a plugin: from [`Context::router`] its tasks are part of the task at hand, and inherit the time that is left and the count of
+/// The host's router, for a plugin: from [`Context::router`](crate::Context::router) its tasks are part of the task at hand, and inherit the time that is left and the count of
 /// hops; from [`Host::router`] they are tasks of the plugin's own.
 #[derive(Clone, Copy)]
 pub struct Router<'a> {
@@ -161,64 +157,6 @@ impl<'a> Router<'a> {
     #[must_use]
     pub fn plugin(self, name: &'a str) -> Peer<'a> {
         Peer { router: self, name }
-    }
-
-    /// Puts a handler of this instance's on a route. It serves as soon as the instance does, and until it is removed or the instance ends; a route
-    /// that is there already gets one more agent.
-    ///
-    /// The handler takes what a `#[route]` takes, with the context by value, and is `async`.
-    ///
-    /// # Errors
-    /// Where the name cannot be a route's.
-    pub fn add_route<F, Fut, In, Out, InKind, OutKind>(
-        self,
-        name: &str,
-        description: &str,
-        handler: F,
-    ) -> Result<AddedRoute>
-    where
-        F: Fn(Context, In) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Out>> + Send + 'static,
-        In: FromPayload<InKind>,
-        Out: IntoPayload<OutKind>,
-    {
-        let handler = move |context: Context, payload: Payload| {
-            // The input first: the future need not be `Send` for it.
-            let begun = In::from_payload(payload).map(|input| handler(context, input));
-            async move { begun?.await?.into_payload() }
-        };
-        let number = self.host.added().put(name, handler);
-        let host = self.host.raw();
-        // SAFETY: the context is valid (`Host::new`'s promise); a host looks the instance up and does not follow the pointer.
-        let refused = unsafe {
-            let add = host.api.router().add_route();
-            let (name, description) = (RStr::from(name), RStr::from(description));
-            add(
-                host.context,
-                self.host.instance(),
-                name,
-                description,
-                number,
-            )
-        };
-        match refused.into_option() {
-            None => Ok(AddedRoute::new(name, number)),
-            Some(error) => {
-                self.host.added().remove(number);
-                Err(Error::from_failure(error.into()))
-            }
-        }
-    }
-
-    /// Takes a handler that was added away again. Calls under way go on. False where it is gone already.
-    pub fn remove_route(self, route: &AddedRoute) -> bool {
-        let host = self.host.raw();
-        // SAFETY: as in `add_route`.
-        let removed = unsafe {
-            (host.api.router().remove_route())(host.context, self.host.instance(), route.number())
-        };
-        self.host.added().remove(route.number());
-        removed != 0
     }
 }
 

@@ -15,7 +15,7 @@ use crate::harness::{Ended, Program, agentsys, library};
 fn a_running_host_says_that_it_is_ready_and_answers_calls() {
     let place = place(&["echo", "data_agents"]);
     let host = Program::run(&place, &[]);
-    assert_eq!(host.ready, "ready: 2 plugins, 3 routes");
+    assert_eq!(host.ready, "ready: 2 plugins, 4 routes");
     let ended = ask(&place, &["call", "echo", "--data", "hello"]);
     assert_eq!(
         (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
@@ -307,4 +307,34 @@ fn a_call_of_a_route_whose_plugin_does_not_run_says_why() {
     let why = "route \"report_get\" is not there: its plugin report-agent does not start: it needs activity-logger, and there is no such plugin";
     assert!(ended.stderr.contains(why), "{}", ended.stderr);
     assert_eq!(ended.code, Some(1));
+}
+
+#[test]
+fn what_a_plugin_says_of_its_agents_is_shown() {
+    let file = library("agent_options");
+    let inspect = ["inspect", file.to_str().unwrap()];
+    let shown: Ended = agentsys(&inspect).output().unwrap().into();
+    let line = "Another plugin serves it too. (weight 2, priority=1, zone=a)";
+    assert!(shown.stdout.contains(line), "{}", shown.stdout);
+    let line = "Awaits the route `gate`. (2 at a time)";
+    assert!(shown.stdout.contains(line), "{}", shown.stdout);
+
+    let place = place(&["agent_options", "agent_options_other"]);
+    let _host = Program::run(&place, &[]);
+    let table = ask(&place, &["routes"]).stdout;
+    for words in [
+        "agent-options (weight 2, priority=1, zone=a)",
+        "agent-options-other (zone=b)",
+        "(idempotent)",
+    ] {
+        assert!(table.contains(words), "{table}");
+    }
+    let routes = json(&ask(&place, &["routes", "--json"]));
+    let mut routes = routes.as_array().unwrap().iter();
+    let limited = routes.find(|route| route["name"] == "limited").unwrap();
+    let agent = &limited["agents"][0];
+    assert_eq!(
+        (&agent["max_concurrent"], &agent["weight"]),
+        (&2.into(), &1.into())
+    );
 }

@@ -8,6 +8,7 @@ use crate::args::Inspect;
 use crate::exit::Failure;
 use crate::text::{count, plain};
 
+use super::particulars::particulars;
 use super::{write_json, write_out};
 
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
@@ -57,7 +58,13 @@ fn describe(inspected: &Inspected) -> String {
         .unwrap_or(0);
     for route in routes {
         let description = plain(&route.description).replace('\n', " ");
-        let _ = writeln!(text, "    {:<width$}  {description}", route.name);
+        let said = serde_json::to_value(&route.options).unwrap_or_default();
+        let said = match particulars(&said) {
+            said if said.is_empty() => said,
+            said => format!(" ({said})"),
+        };
+        let line = format!("    {:<width$}  {description}{said}", route.name);
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }

@@ -12,6 +12,7 @@ use crate::exit::Failure;
 use crate::table::Table;
 
 use super::json::{rows, text};
+use super::particulars::particulars;
 use super::status::pins;
 use super::{ask, own_host, write_json, write_out};
 
@@ -91,7 +92,10 @@ fn routes(listed: &Value) -> String {
     for route in rows(listed) {
         let mut agents: Vec<(String, usize)> = Vec::new();
         for agent in rows(&route["agents"]) {
-            let name = text(&agent["name"]);
+            let name = match particulars(agent) {
+                said if said.is_empty() => text(&agent["name"]),
+                said => format!("{} ({said})", text(&agent["name"])),
+            };
             match agents.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, count)) => *count += 1,
                 None => agents.push((name, 1)),
@@ -160,5 +164,14 @@ mod tests {
     fn agents_of_one_name_are_counted() {
         let listed = json!([{ "name": "r", "description": "d", "agents": [{ "name": "a" }, { "name": "a" }] }]);
         assert!(routes(&listed).contains("a ×2"));
+    }
+
+    #[test]
+    fn agents_of_one_name_that_differ_stand_apart() {
+        let listed = json!([{ "name": "r", "description": "d", "agents": [
+            { "name": "a", "weight": 2 }, { "name": "a", "weight": 2 }, { "name": "a", "weight": 1 },
+        ] }]);
+        let shown = routes(&listed);
+        assert!(shown.contains("a (weight 2) ×2, a "), "{shown}");
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod inspect;
 mod json;
 pub(crate) mod list;
 pub(crate) mod metrics;
+mod particulars;
 pub(crate) mod quarantine;
 pub(crate) mod run;
 mod serve;

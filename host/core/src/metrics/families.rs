@@ -134,7 +134,7 @@ pub(super) fn families(metrics: &HostMetrics) -> Vec<Family> {
             &labels,
             route.under_way as f64,
         );
-        let help = "Tasks that wait for a place now.";
+        let help = "Tasks that wait now, for a place or an agent.";
         all.level(
             "agentsys_route_waiting",
             help,
@@ -171,6 +171,15 @@ fn agents(all: &mut Families, route: &str, agents: &[AgentMetrics]) {
         all.count("agentsys_agent_calls_total", help, &labels, agent.calls);
         let help = "Attempts that failed, by kind of failure.";
         all.errors("agentsys_agent_errors_total", help, &labels, &agent.errors);
+        let help = "Tasks that failed with the agent and were tried again.";
+        all.count("agentsys_agent_retries_total", help, &labels, agent.retries);
+        let help = "Tasks that failed with the agent in the end and got the fallback.";
+        all.count(
+            "agentsys_agent_fallbacks_total",
+            help,
+            &labels,
+            agent.fallbacks,
+        );
         let help = "How many times the agent was left out, since it failed.";
         all.count(
             "agentsys_agent_ejections_total",
@@ -211,6 +220,20 @@ fn plugins(all: &mut Families, metrics: &HostMetrics) {
         all.count("agentsys_plugin_calls_total", help, &labels, calls.calls);
         let help = "Calls that failed, by kind of failure.";
         all.errors("agentsys_plugin_errors_total", help, &labels, &calls.errors);
+        let help = "Tasks that failed with the plugin's agents and were tried again.";
+        all.count(
+            "agentsys_plugin_retries_total",
+            help,
+            &labels,
+            plugin.retries,
+        );
+        let help = "Tasks that failed with the plugin's agents in the end and got the fallback.";
+        all.count(
+            "agentsys_plugin_fallbacks_total",
+            help,
+            &labels,
+            plugin.fallbacks,
+        );
         let help = "How many times the plugin's code held a worker for too long.";
         all.count(
             "agentsys_plugin_held_workers_total",

@@ -49,13 +49,17 @@ impl Registry {
         let plugins = self.lock().clone();
         let plugins = plugins.into_iter().map(|(plugin, meters)| {
             let agents = routes.iter().flat_map(|route| &route.agents);
-            let (mut under_way, mut ejected) = (0, 0);
+            let (mut retries, mut fallbacks, mut under_way, mut ejected) = (0, 0, 0, 0);
             for agent in agents.filter(|agent| agent.owner.as_ref() == Some(&plugin)) {
+                retries += agent.retries;
+                fallbacks += agent.fallbacks;
                 under_way += agent.under_way;
                 ejected += usize::from(agent.ejected);
             }
             PluginMetrics {
                 calls: meters.calls.snapshot(),
+                retries,
+                fallbacks,
                 under_way,
                 ejected,
                 held_workers: meters.held.load(Ordering::Relaxed),
@@ -106,6 +110,10 @@ pub struct PluginMetrics {
     pub plugin: String,
     /// Its calls.
     pub calls: CallMetrics,
+    /// How many tasks that failed with its agents were tried again, with those that it has now.
+    pub retries: u64,
+    /// How many tasks that failed with them in the end got the fallback of their route.
+    pub fallbacks: u64,
     /// How many attempts its agents have now.
     pub under_way: usize,
     /// How many of its agents are left out now, since they fail.

@@ -6,20 +6,21 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use abi_stable::prefix_type::WithMetadata;
-use abi_stable::std_types::{ROption, RStr};
-use agentsys_abi::bridge::{Failure, ForeignStream, Handed, answers, catch};
+use abi_stable::std_types::RStr;
+use agentsys_abi::bridge::{Failure, ForeignStream, Handed, answers};
 use agentsys_abi::call::{RawReply, RawStream};
-use agentsys_abi::error::{RawError, kind};
+use agentsys_abi::error::kind;
 use agentsys_abi::host::{FLAG_IDEMPOTENT, RawTaskOptions, RouterApi, RouterApiRef, target};
 use agentsys_abi::payload::RawPayload;
 use bytes::Bytes;
 use futures_core::Stream;
 
+use super::routes::{add_route, add_route_with, remove_route};
 use super::{answer_later, answer_now, closed, stream_later};
 use crate::instance::Outcome;
 use crate::mapping::Mapping;
 use crate::output::Data;
-use crate::services::{AddedRoute, AgentAnswer, AgentAnswers, SendOptions, Target};
+use crate::services::{AgentAnswer, AgentAnswers, SendOptions, Target};
 use crate::stream::{DataStream, SentItems};
 use crate::task::{Slot, Task};
 
@@ -32,6 +33,7 @@ pub(super) const API: RouterApiRef = RouterApiRef(
             send_with,
             open_stream,
             broadcast,
+            add_route_with,
         })
     }
     .static_as_prefix(),
@@ -223,45 +225,4 @@ impl Stream for Paired {
             },
         ))
     }
-}
-
-unsafe extern "C" fn add_route(
-    context: *const (),
-    instance: *const (),
-    name: RStr<'_>,
-    description: RStr<'_>,
-    handler: u32,
-) -> ROption<RawError> {
-    // SAFETY: the seam: `context` is ours.
-    let mapping = unsafe { Mapping::of(context) };
-    let added = catch(|| {
-        let gone = || {
-            let message = "the instance is gone: it can add no routes";
-            Failure::new(kind::UNAVAILABLE, message)
-        };
-        let services = mapping.services().ok_or_else(gone)?;
-        let instance = mapping.instance(instance).ok_or_else(gone)?;
-        let route = AddedRoute {
-            name: name.as_str().to_owned(),
-            description: description.as_str().to_owned(),
-            handler,
-        };
-        services.add_route(&instance, route)
-    });
-    match added {
-        Ok(Ok(())) => ROption::RNone,
-        Ok(Err(failure)) => ROption::RSome(failure.into()),
-        Err(message) => ROption::RSome(Failure::panicked("the host's router", &message).into()),
-    }
-}
-
-unsafe extern "C" fn remove_route(context: *const (), instance: *const (), handler: u32) -> u32 {
-    // SAFETY: the seam: `context` is ours.
-    let mapping = unsafe { Mapping::of(context) };
-    let removed = catch(|| {
-        let services = mapping.services()?;
-        let instance = mapping.instance(instance)?;
-        Some(services.remove_route(&instance, handler))
-    });
-    removed.ok().flatten().unwrap_or(false).into()
 }

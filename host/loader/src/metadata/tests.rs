@@ -64,6 +64,79 @@ fn a_mode_that_this_host_does_not_know_is_kept_as_its_word() {
     }
 }
 
+fn route(json: &str) -> Result<RouteRecord, MetadataError> {
+    RouteRecord::try_from(serde_json::from_str::<RawRoute>(json).unwrap())
+}
+
+#[test]
+fn a_route_that_says_nothing_of_its_agents_has_what_all_have() {
+    let of_older = route(r#"{"name":"r","description":"","mode":"plain"}"#).unwrap();
+    assert_eq!(of_older.options, RouteOptions::default());
+    assert_eq!(of_older.options.weight, 1);
+}
+
+#[test]
+fn what_a_route_says_of_its_agents_is_read_and_survives_being_written_as_json() {
+    let record = route(
+        r#"{"name":"r","weight":1000,"max_concurrent":4,"idempotent":true,"labels":{"zone":"a","tier":""}}"#,
+    )
+    .unwrap();
+    let options = &record.options;
+    assert_eq!(
+        (options.weight, options.max_concurrent, options.idempotent),
+        (1000, Some(4), true)
+    );
+    let labels = [("tier", ""), ("zone", "a")].map(|(name, text)| (name.into(), text.into()));
+    assert_eq!(options.labels, labels.into());
+    let json = serde_json::to_value(&record).unwrap();
+    assert_eq!(
+        (&json["weight"], &json["labels"]["zone"]),
+        (&1000.into(), &"a".into())
+    );
+    assert_eq!(serde_json::from_value::<RouteRecord>(json).unwrap(), record);
+}
+
+#[test]
+fn a_route_that_says_nonsense_of_its_agents_is_refused_in_one_line() {
+    let long = "x".repeat(65);
+    let many: Vec<String> = (0..33).map(|number| format!(r#""{number}":"""#)).collect();
+    for (options, message) in [
+        (
+            r#""weight":0"#,
+            r#"has a bad weight "0" for its route r: it is 1 to 1000"#,
+        ),
+        (
+            r#""weight":1001"#,
+            r#"has a bad weight "1001" for its route r: it is 1 to 1000"#,
+        ),
+        (
+            r#""max_concurrent":0"#,
+            r#"has a bad max_concurrent "0" for its route r: it is 1 or more, or left out"#,
+        ),
+        (
+            r#""labels":{"":"a"}"#,
+            r#"has a bad label's name "" for its route r: it is 1 to 64 bytes without control characters"#,
+        ),
+        (
+            &format!(r#""labels":{{"{long}":"a"}}"#),
+            &format!(
+                r#"has a bad label's name "{long}" for its route r: it is 1 to 64 bytes without control characters"#
+            ),
+        ),
+        (
+            r#""labels":{"a":"\u001b[2J\n"}"#,
+            r#"has a bad label "\u{1b}[2J\n" for its route r: it is at most 256 bytes without control characters"#,
+        ),
+        (
+            &format!(r#""labels":{{{}}}"#, many.join(",")),
+            r#"has a bad number of labels "33" for its route r: it is at most 32"#,
+        ),
+    ] {
+        let error = route(&format!(r#"{{"name":"r",{options}}}"#)).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+}
+
 #[test]
 fn names_are_lower_case_words_of_at_most_64_bytes() {
     for good in ["a", "0", "data-agents", "data_agents2", &"x".repeat(64)] {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::plugin::PLUGIN;
 use super::{Generation, check, thread};
+use crate::services::Routed;
 use crate::waker::Revocable;
 
 /// A waker of the plugin's: to wake it, and to drop the last of it, runs its code.
@@ -32,18 +33,18 @@ impl Drop for PluginWaker {
 /// A host service that keeps whatever waker it gets, and whom the plugin waits for.
 struct Service {
     kept: Arc<Mutex<Option<Waker>>>,
-    waited_for: Pin<Box<Revocable>>,
+    waited_for: Pin<Box<Revocable<Routed>>>,
 }
 
 impl Service {
     fn new(generation: &Generation) -> Self {
         let kept = Arc::<Mutex<Option<Waker>>>::default();
         let keeps = kept.clone();
-        let never = poll_fn(move |cx| {
+        let never: Routed = Box::pin(poll_fn(move |cx| {
             *keeps.lock().unwrap() = Some(cx.waker().clone());
             Poll::Pending
-        });
-        let revocable = Revocable::new(Box::pin(never), generation.mapping.clone());
+        }));
+        let revocable = Revocable::new(never, generation.mapping.clone());
         Self {
             kept,
             waited_for: Box::pin(revocable),

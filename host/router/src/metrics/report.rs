@@ -46,6 +46,10 @@ pub struct AgentMetrics {
     pub calls: u64,
     /// How many of them failed, by kind of failure.
     pub errors: BTreeMap<&'static str, u64>,
+    /// How many tasks that failed with it were tried again, with it or another.
+    pub retries: u64,
+    /// How many tasks that failed with it in the end got the fallback.
+    pub fallbacks: u64,
     /// How many it has now.
     pub under_way: usize,
     /// Whether it is left out now, since it failed.

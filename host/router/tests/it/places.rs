@@ -133,6 +133,7 @@ async fn a_higher_limit_lets_those_in_that_wait() {
     let (agent, hold) = held("a");
     router.register_agent("r", agent).await.unwrap();
     let mut calls = [(); 4].map(|()| begun(&router, "r"));
+    assert_eq!(router.metrics()[0].waiting, 3);
     router.set_policy("r", policy().max_concurrent_per_agent(3));
     assert!(calls.iter_mut().all(|call| poll(call).is_pending()));
     assert_eq!((hold.begun(), loads(&router, "r")), (3, vec![3]));

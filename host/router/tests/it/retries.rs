@@ -6,8 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use agentsys_router::{
-    Agent, ErrorKind, Payload, RoutePolicy, Router, Task, TaskError, TaskOptions, agent_fn,
-    agent_fn_sync, agent_fn_with,
+    Agent, ErrorKind, Fallback, Payload, RoutePolicy, Router, Task, TaskError, TaskOptions,
+    agent_fn, agent_fn_sync, agent_fn_with,
 };
 use tokio::time::{Instant, sleep};
 
@@ -224,4 +224,17 @@ fn without_a_runtime_to_keep_time_the_error_comes_at_once() {
     };
     assert_eq!(error.message(), "busy");
     assert_eq!((error.attempts(), calls.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_and_fallbacks_are_told_of_the_agent_whose_failure_made_them() {
+    let policy = RoutePolicy::default().retry_count(2);
+    let router = router(policy.fallback(Fallback::Answer("none".into())));
+    let (agent, _) = busy("busy");
+    router.register_agent("r", agent).await.unwrap();
+    assert_eq!(crate::text(&router, "r").await, "none");
+    let route = &router.metrics()[0];
+    assert_eq!((route.retries, route.fallbacks), (2, 1));
+    let agent = &route.agents[0];
+    assert_eq!((agent.calls, agent.retries, agent.fallbacks), (3, 2, 1));
 }

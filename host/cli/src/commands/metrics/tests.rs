@@ -17,8 +17,8 @@ fn calls_are_shown_with_units_and_own_metrics_with_numbers() {
         "waiting": 6,
         "latency": { "count": 1, "p50": 0.001 },
         "agents": [
-            { "name": "scan", "owner": "scan", "calls": 7, "errors": {}, "under_way": 1, "ejected": true, "ejections": 2, "latency": {} },
-            { "name": "spare", "owner": null, "calls": 0, "errors": {}, "under_way": 0, "ejected": false, "ejections": 0, "latency": {} },
+            { "name": "scan", "owner": "scan", "calls": 7, "errors": {}, "retries": 3, "under_way": 1, "ejected": true, "ejections": 2, "latency": {} },
+            { "name": "spare", "owner": null, "calls": 0, "errors": {}, "retries": 0, "under_way": 0, "ejected": false, "ejections": 0, "latency": {} },
         ],
     }], "plugins": [{
         "plugin": "scan",
@@ -63,7 +63,7 @@ fn calls_are_shown_with_units_and_own_metrics_with_numbers() {
     assert_eq!(
         lines[4],
         [
-            "scan", "scan_it", "scan", "7", "0", "1", "2, now", "-", "-", "-", "-", "-"
+            "scan", "scan_it", "scan", "7", "0", "3", "1", "2, now", "-", "-", "-", "-", "-"
         ]
     );
     assert_eq!(lines[5], [""; 0], "nobody called the other one");

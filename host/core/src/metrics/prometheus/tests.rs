@@ -22,6 +22,8 @@ fn plugin(name: &str, metrics: &[(&str, Metric)]) -> PluginMetrics {
             errors: [("failed", 1), ("timeout", 2)].into(),
             latency: summary(&[0.5]),
         },
+        retries: 2,
+        fallbacks: 1,
         under_way: 1,
         ejected: 0,
         held_workers: 3,

@@ -160,6 +160,23 @@ fn two_routes_of_one_name_are_refused() {
 }
 
 #[test]
+fn a_route_that_says_nonsense_of_its_agents_is_refused() {
+    let record = |options: &str| {
+        let json = format!(r#"{{"name":"r",{options}}}"#);
+        of_section(&[plugin("a", "1.0.0"), record(KIND_ROUTE, &json)])
+    };
+    assert_eq!(
+        record(r#""weight":0"#),
+        "has a bad weight \"0\" for its route r: it is 1 to 1000"
+    );
+    assert_eq!(
+        record(r#""max_concurrent":-1"#),
+        "has a wrong route record: max_concurrent: invalid value: integer `-1`, expected u32; \
+         rebuild it with a current SDK"
+    );
+}
+
+#[test]
 fn a_bad_name_and_a_bad_version_are_quoted() {
     assert_eq!(
         of_section(&[plugin("../Echo", "1.0.0")]),
