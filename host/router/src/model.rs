@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shuttle::future::{block_on, yield_now};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::thread::{JoinHandle, spawn};
+use shuttle::{Config, Runner};
 
 use crate::{
     Agent, AgentId, AgentInfo, ErrorKind, Payload, Reply, RoutePolicy, Router, RouterConfig, Task,
@@ -21,14 +23,18 @@ use crate::{
 
 /// How many ways are tried by each algorithm.
 const WAYS: usize = 3_000;
+/// Of each of its threads, in bytes: a task that waits for its agent in a build without optimization needs more than shuttle gives.
+const STACK: usize = 1 << 18;
 /// In how many places a thread has to be stopped for what PCT is to find.
 const DEPTH: usize = 3;
 /// Without a timer: time stands still here.
 const UNTIL_IT_ENDS: Duration = Duration::MAX;
 
 fn check(scenario: fn()) {
-    shuttle::check_random(scenario, WAYS);
-    shuttle::check_pct(scenario, WAYS, DEPTH);
+    let mut config = Config::default();
+    config.stack_size = STACK;
+    Runner::new(RandomScheduler::new(WAYS), config.clone()).run(scenario);
+    Runner::new(PctScheduler::new(DEPTH, WAYS), config).run(scenario);
 }
 
 #[test]
