@@ -18,6 +18,8 @@ pub(crate) struct Setback {
 pub(crate) enum How {
     /// No agent had the task.
     NotReached,
+    /// Nor had one in this case, and the attempt's whole time went by: to wait once more, behind all others, would only make the queue longer.
+    WaitedInVain,
     /// The agent says so.
     Failed,
     /// It may have done its work, or a part of it: it timed out, panicked, or was given up when it was replaced.
@@ -29,6 +31,10 @@ pub(crate) enum How {
 impl Setback {
     pub(crate) fn not_reached(error: TaskError) -> Self {
         Self::new(error, How::NotReached)
+    }
+
+    pub(crate) fn waited_in_vain(error: TaskError) -> Self {
+        Self::new(error, How::WaitedInVain)
     }
 
     /// The last word, whoever had the task.
@@ -84,7 +90,7 @@ impl Setback {
                         && idempotent())
             }
             How::MidWay => idempotent(),
-            How::Stopped => false,
+            How::WaitedInVain | How::Stopped => false,
         }
     }
 }

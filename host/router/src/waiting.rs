@@ -48,7 +48,7 @@ pub(crate) async fn for_place(
         biased;
         seat = seat(&attempt, selected) => seat?,
         end = &mut alarm => return Err(match end {
-            End::TimedOut => Setback::not_reached(refusal::no_place_in_time(task)),
+            End::TimedOut => Setback::waited_in_vain(refusal::no_place_in_time(task)),
             End::CutOff => Setback::stopped(refusal::cut_off(task.route())),
         }),
     };

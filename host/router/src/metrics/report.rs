@@ -20,7 +20,7 @@ pub struct RouteMetrics {
     pub retries_refused: u64,
     /// How many tasks got the fallback.
     pub fallbacks: u64,
-    /// How many tasks were refused, since too many waited.
+    /// How many times a task was refused, since too many waited: one that is tried again may be so more than once.
     pub rejected: u64,
     /// How many attempts are with its agents now.
     pub under_way: usize,

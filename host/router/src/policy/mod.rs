@@ -36,7 +36,7 @@ pub struct RoutePolicy {
     pub max_concurrent_per_agent: Option<usize>,
     /// How many tasks may wait for a place; those beyond are refused as [`Overloaded`](crate::ErrorKind::Overloaded).
     pub max_queue: usize,
-    /// How often a task is tried again, each time by another agent if there is one. Tried again is what never reached an agent; what failed with an error that the
+    /// How often a task is tried again, each time by another agent if there is one. Tried again is what never reached an agent, unless it waited for one during the whole of its time; what failed with an error that the
     /// agent calls [retryable](crate::TaskError::is_retryable); and, where it is [idempotent](Self::idempotent), what timed out, panicked, or was cut off as its agent was replaced.
     /// Where the router stops, or the error comes from a
     /// nested task that was tried several times already, nothing is tried again.

@@ -79,7 +79,7 @@ async fn a_failed_task_is_told_once_after_its_last_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_of_every_sort_are_told() {
-    let (router, notes) = observed(RoutePolicy::default().max_concurrent(1).retry_count(0));
+    let (router, notes) = observed(RoutePolicy::default().max_concurrent(1));
     let panicking = agent_fn_sync("p", "", |_: &Task, _| -> Result<Payload, _> { panic!("!") });
     router
         .register_agent("panicking", Arc::new(panicking))

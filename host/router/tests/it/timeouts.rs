@@ -70,11 +70,7 @@ async fn an_answer_in_the_last_millisecond_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn the_wait_for_a_place_is_part_of_the_timeout() {
-    let router = router(
-        timeout(Duration::from_secs(2))
-            .max_concurrent(1)
-            .retry_count(0),
-    );
+    let router = router(timeout(Duration::from_secs(2)).max_concurrent(1));
     let (agent, hold) = held("a");
     router.register_agent("r", agent).await.unwrap();
     let _occupied = begun(&router, "r");
