@@ -186,6 +186,11 @@ impl<'a> RouteTask<'a> {
         let Some(policy) = policy.filter(|policy| policy.fallback.is_some()) else {
             return self.refuse(error);
         };
+        if let Some(parent) = &self.options.parent
+            && parent.hops() >= shared.max_hops
+        {
+            return self.refuse(refusal::too_many_hops(name, parent, shared.max_hops));
+        }
         let data = self
             .data
             .take()

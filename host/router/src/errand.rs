@@ -193,6 +193,7 @@ impl Errand {
             && let Some(data) = self.kept.again()
             && self.pause(last.attempts, run).await
         {
+            self.task.gate().figures.count_retry();
             self.with_agent(last.setback.agent, Member::count_retry);
             let task = self.task.again(self.policy.timeout);
             let attempt = Attempt {
@@ -293,6 +294,9 @@ impl Errand {
                 counted();
                 return Some(Ok(Output::One(answer.clone())));
             }
+            Fallback::Route(route) if self.task.is_within(route) || self.task.items_are_gone() => {
+                return None;
+            }
             Fallback::Route(route) => route,
         };
         let data = self.kept.again()?;
@@ -304,7 +308,7 @@ impl Errand {
         let address = Address::Route(route);
         let mut task = RouteTask::new(&self.shared, address, data, options);
         if self.task.streams() {
-            task = task.streaming(None);
+            task = task.streaming(self.task.take_items());
         }
         Some(std::future::poll_fn(move |cx| task.poll_output(cx)).await)
     }

@@ -64,6 +64,10 @@ impl Figures {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn count_fallback(&self) {
         self.fallbacks.fetch_add(1, Ordering::Relaxed);
     }
@@ -134,19 +138,15 @@ impl Gate {
             + self.wanting.load(Ordering::Relaxed)
     }
 
-    /// Takes one retry from the budget, and counts it; false where nothing is left.
+    /// Takes one retry from the budget; false, and counted, where nothing is left.
     pub(crate) fn spend_retry(&self) -> bool {
         let (tasks, budget) = (self.begun(), self.policy().retry_budget);
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let left = spent.spend(budget, tasks, Instant::now());
         drop(spent);
-        let figures = &self.figures;
-        let count = if left {
-            &figures.retries
-        } else {
-            &figures.retries_refused
-        };
-        count.fetch_add(1, Ordering::Relaxed);
+        if !left {
+            self.figures.retries_refused.fetch_add(1, Ordering::Relaxed);
+        }
         left
     }
 

@@ -64,6 +64,8 @@ pub(crate) struct Member {
     fallbacks: AtomicU64,
 }
 
+/// What the first call counts as that fails.
+const AT_LEAST: Duration = Duration::from_millis(100);
 const MOST_WEIGHT: u32 = 1_000;
 /// Divisible by many weights, so that few shares are rounded.
 const WHOLE: u64 = 720_720 * 64;
@@ -110,7 +112,6 @@ impl Member {
         let limits = [of_route, self.info.max_concurrent].into_iter().flatten();
         let limit = limits.min().map_or(usize::MAX, |limit| limit.max(1));
         self.limit.store(limit, Ordering::SeqCst);
-        self.gate.has_room();
     }
 
     /// Whether its tasks are limited at all.
@@ -150,6 +151,19 @@ impl Member {
     #[cold]
     pub(crate) fn took(&self, time: Duration) {
         self.meter.took(time);
+        self.counts_as(time);
+    }
+
+    /// A call failed after so long. For the choice among agents it counts as slower than those of late: who refuses at once must not seem the fastest.
+    #[cold]
+    pub(crate) fn failed_after(&self, time: Duration) {
+        self.meter.took(time);
+        let least = self.latency().map_or(AT_LEAST, |latency| latency * 2);
+        self.counts_as(time.max(least));
+    }
+
+    #[cold]
+    fn counts_as(&self, time: Duration) {
         let new = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1);
         let old = self.latency.load(Ordering::Relaxed);
         // One that another thread puts in meanwhile is lost: it is one of many.

@@ -104,6 +104,7 @@ impl TaskOptions {
             trace: self.trace,
             sender: self.sender.take(),
             streams: items.is_some(),
+            brought: matches!(items, Some(Some(_))),
             items: Mutex::new(items.flatten()),
         })
     }
@@ -126,6 +127,8 @@ pub(crate) struct Extras {
     pub(crate) sender: Option<Arc<str>>,
     /// Whether the caller takes a stream of items.
     pub(crate) streams: bool,
+    /// Whether items came with it.
+    brought: bool,
     /// What came with it, until an agent takes it.
     items: Mutex<Option<PayloadStream>>,
 }
@@ -142,8 +145,15 @@ impl Extras {
             trace: extras.and_then(|extras| extras.trace),
             sender: extras.and_then(|extras| extras.sender.clone()),
             streams: extras.is_some_and(|extras| extras.streams),
+            brought: extras.is_some_and(|extras| extras.brought),
             items: Mutex::new(extras.and_then(Self::take_items)),
         }
+    }
+
+    /// Whether the items that came with it are an agent's by now.
+    pub(crate) fn items_are_gone(&self) -> bool {
+        let items = || self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        self.brought && items().is_none()
     }
 
     pub(crate) fn take_items(&self) -> Option<PayloadStream> {

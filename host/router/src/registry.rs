@@ -94,11 +94,13 @@ impl Registry {
                 id
             })
             .collect();
-        touched.iter().for_each(|name| {
+        let mut settled = Vec::with_capacity(touched.len());
+        for name in &touched {
             if let Some(route) = table.get_mut(name) {
                 route.settle();
+                settled.push(route.gate.clone());
             }
-        });
+        }
         let gone = table.take_empty();
 
         editor.retired.retain(|member| member.strong_count() > 0);
@@ -108,10 +110,12 @@ impl Registry {
 
         // One that was left out is missed no more.
         for member in &removed {
-            if member.health.readmit(Instant::now()) {
+            if member.health.retire(Instant::now()) {
                 member.gate.take_back();
             }
         }
+        // Whoever waits may be anybody's code: it is woken after the lock.
+        settled.iter().for_each(|gate| gate.has_room());
         // After the swap: whoever waited looks the route up anew.
         for route in &gone {
             route.gate.close();
@@ -157,16 +161,21 @@ impl Registry {
     pub(crate) fn set_policy(&self, name: &str, policy: RoutePolicy) {
         let mut editor = self.edit();
         let mut table = Table::clone(&self.table());
-        if let Some(route) = table.get_mut(name) {
+        let settled = table.get_mut(name).map(|route| {
             route
                 .gate
                 .resize(route.policy.max_concurrent, policy.max_concurrent);
             route.policy = Arc::new(policy.clone());
             route.settle();
-        }
+            route.gate.clone()
+        });
         editor.policies.insert(name.to_owned(), policy);
         let old = self.table.swap(Arc::new(table));
         drop(editor);
+        if let Some(gate) = settled {
+            gate.has_room();
+        }
+        self.changed.notify_waiters();
         drop(old);
     }
 

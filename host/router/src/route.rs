@@ -49,9 +49,10 @@ impl Route {
         self.take_all_back();
     }
 
-    /// Where the agents that were left out are all that is left, they are not left out any more.
+    /// Where the agents that were left out are all that is left, or nobody is to be left out, they are not left out any more.
     fn take_all_back(&self) {
-        if self.members.iter().any(|member| !member.health.is_out()) {
+        let leaves_out = self.policy.ejection.after > 0;
+        if leaves_out && self.members.iter().any(|member| !member.health.is_out()) {
             return;
         }
         for member in &self.members {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::gate::Place;
 use crate::member::{Admission, Member};
 use crate::metrics::TIMED_ONE_IN;
-use crate::policy::{Counts, Verdict};
+use crate::policy::{Counts, Verdict, is_its_fault};
 use crate::setback::Setback;
 use crate::strategy::Pick;
 use crate::{Agent, ErrorKind, Task, TaskError};
@@ -50,7 +50,7 @@ impl Seat {
     /// What the agent does with the task, now that it counts it.
     #[inline]
     pub(crate) fn admission(&self, task: &Task) -> Admission {
-        if self.is_surplus {
+        if self.is_surplus && !task.shares_place() {
             return Admission::Waits;
         }
         self.member.admission(task)
@@ -83,6 +83,15 @@ impl Seat {
         }
     }
 
+    /// An item of a stream was there: who was left out and sends items is back, however long it goes on.
+    #[inline]
+    pub(crate) fn sent_an_item(&mut self) {
+        if self.on_trial {
+            self.member.health.succeeded();
+            self.readmit();
+        }
+    }
+
     /// The attempt failed: it is counted, and the agent may be left out for it.
     #[cold]
     pub(crate) fn fail(&mut self, setback: &Setback) {
@@ -92,7 +101,11 @@ impl Seat {
         member.meter.failed(kind);
         gate.figures.count_failed_attempt();
         if let Some(began) = self.began {
-            member.took(began.elapsed());
+            if is_its_fault(kind) {
+                member.failed_after(began.elapsed());
+            } else {
+                member.took(began.elapsed());
+            }
         }
         let policy = gate.policy().ejection;
         let (now, was_on_trial) = (Instant::now(), std::mem::take(&mut self.on_trial));
@@ -121,6 +134,7 @@ impl Seat {
         let (member, gate) = (&self.member, &self.member.gate);
         if member.health.readmit(Instant::now()) {
             gate.take_back();
+            gate.has_room();
             let (agent, route) = (&member.info.name, gate.name());
             tracing::info!(%route, %agent, "agent {agent} on route {route} answers again and is back");
         }
@@ -165,6 +179,7 @@ impl Seat {
             member
                 .health
                 .trial_failed(&policy, ErrorKind::Cancelled, Instant::now());
+            member.gate.has_room();
         }
     }
 }

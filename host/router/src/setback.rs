@@ -77,7 +77,7 @@ impl Setback {
     /// again: otherwise the attempts would multiply with each level.
     pub(crate) fn may_be_retried(&self, task: &Task, policy: &RoutePolicy) -> bool {
         let error = &self.error;
-        if error.attempts() > 1 || error.kind() == ErrorKind::NotRunning {
+        if error.attempts() > 1 || error.kind() == ErrorKind::NotRunning || task.items_are_gone() {
             return false;
         }
         let idempotent = || task.idempotent() || policy.idempotent || self.idempotent;

@@ -57,7 +57,10 @@ impl Items {
         };
         let item = match catch_unwind(AssertUnwindSafe(|| items.as_mut().poll_next(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(item))),
+            Ok(Poll::Ready(Some(Ok(item)))) => {
+                seat.sent_an_item();
+                return Poll::Ready(Some(Ok(item)));
+            }
             Ok(Poll::Ready(Some(Err(error)))) => {
                 let error = seat.locate(error);
                 // However many there are, the call has failed once.

@@ -221,6 +221,18 @@ impl Task {
         self.extras.as_ref().and_then(|extras| extras.take_items())
     }
 
+    /// Whether items came with it, and an agent has had them.
+    pub(crate) fn items_are_gone(&self) -> bool {
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| extras.items_are_gone())
+    }
+
+    /// Whether it, or one that it is nested in, is of that route.
+    pub(crate) fn is_within(&self, route: &str) -> bool {
+        std::iter::successors(Some(self), |task| task.parent()).any(|task| task.route() == route)
+    }
+
     /// The task that this one is nested in.
     pub fn parent(&self) -> Option<&Task> {
         self.parent.as_deref()

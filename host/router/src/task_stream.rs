@@ -229,6 +229,10 @@ impl Watch {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(items.cut_off())));
         }
+        // Once more, now that a ring would be heard.
+        if items.is_cut() {
+            return Poll::Ready(Some(Err(items.replaced())));
+        }
         if !self.waits && !self.set_timer(shared) {
             let error = refusal::no_timer(items.task.route());
             return Poll::Ready(Some(Err(items.give_up(error))));

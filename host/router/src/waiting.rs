@@ -116,11 +116,19 @@ async fn seat(attempt: &Attempt<'_>, selected: Option<Later>) -> Result<Seat, Se
             };
             let pick = match choice {
                 Choice::Agent(pick) => pick,
-                Choice::Full => {
+                Choice::Full(trial) => {
                     drop(table);
+                    let trial = trial.and_then(|at| timer(&errand.shared.timers, at));
+                    let trial = async {
+                        match trial {
+                            Some(timer) => timer.await,
+                            None => std::future::pending().await,
+                        }
+                    };
                     tokio::select! {
                         () = room => {}
                         () = change => {}
+                        () = trial => {}
                     }
                     continue;
                 }
@@ -192,11 +200,12 @@ pub(crate) async fn for_answer(
         {
             return Poll::Ready(answer.map(Output::One));
         }
-        // Whoever cuts an agent's tasks off rings all alarms.
+        // Whoever cuts an agent's tasks off rings all alarms: so this one listens before the look.
+        let rung = alarm.as_mut().poll(cx);
         if under_way.is_cut() {
             return Poll::Ready(Err(under_way.replaced()));
         }
-        alarm.as_mut().poll(cx).map(|end| {
+        rung.map(|end| {
             Err(match end {
                 End::TimedOut => under_way.time_out(task.limit()),
                 End::CutOff => under_way.cut_off(),

@@ -1,7 +1,7 @@
 //! The way of one task through the interceptors, to its attempts and back.
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Course {
     /// How long one interceptor may take.
     limit: Duration,
     attempts: AtomicU32,
+    /// Whether the attempts have ended: what is left is to tell the interceptors, each of which has its time.
+    is_over: AtomicBool,
     /// Who had the last attempt.
     agent: Mutex<Option<Arc<str>>>,
 }
@@ -43,6 +45,7 @@ impl Course {
             began: errand.began(),
             limit: errand.policy().timeout,
             attempts: AtomicU32::new(0),
+            is_over: AtomicBool::new(false),
             agent: Mutex::default(),
         })
     }
@@ -65,19 +68,25 @@ impl Course {
             course: self.clone(),
             at: 0,
         };
-        tokio::select! {
+        let mut rest = pin!(handed_over(rest.go(task, data), waiting));
+        let end = tokio::select! {
             biased;
-            concluded = handed_over(rest.go(task, data), waiting) => concluded,
-            end = alarm => Err(Defeat::after(self.attempts(), match end {
-                End::TimedOut => refusal::deadline_in_interceptors(&route),
-                End::CutOff => refusal::cut_off(&route),
-            })),
-        }
+            concluded = &mut rest => return concluded,
+            end = alarm => end,
+        };
+        let error = match end {
+            End::TimedOut if self.is_over.load(Ordering::Relaxed) => return rest.await,
+            End::TimedOut => refusal::deadline_in_interceptors(&route),
+            End::CutOff => refusal::cut_off(&route),
+        };
+        Err(Defeat::after(self.attempts(), error))
     }
 
     /// An attempt begins with that agent.
     pub(crate) fn note(&self, agent: &Arc<str>) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
+        // A layer may try again what was over.
+        self.is_over.store(false, Ordering::Relaxed);
         *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = Some(agent.clone());
     }
 
@@ -162,6 +171,7 @@ impl Rest {
             None => return refused(refusal::interceptor_too_slow(hook.name(), course.limit)),
         };
         let mut concluded = handed_over(self.go(task.clone(), data), waiting).await;
+        course.is_over.store(true, Ordering::Relaxed);
         let after = After {
             course,
             hook: hook.clone(),

@@ -60,7 +60,7 @@ impl Ejection {
 }
 
 /// Whether a failure of that kind speaks against the agent.
-fn is_its_fault(kind: ErrorKind) -> bool {
+pub(crate) fn is_its_fault(kind: ErrorKind) -> bool {
     !matches!(
         kind,
         ErrorKind::InvalidInput
@@ -93,6 +93,8 @@ struct Record {
     on_trial: bool,
     back_since: Option<Instant>,
     window: Option<Window>,
+    /// Whether it has left its route: nobody would take it back.
+    gone: bool,
 }
 
 /// The counts when the window began: what came since is what they grew by.
@@ -153,6 +155,9 @@ impl Health {
             return Verdict::Stays;
         }
         let mut record = self.lock();
+        if record.gone {
+            return Verdict::Stays;
+        }
         record.failures += 1;
         let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         let counts = counts(record.failures);
@@ -189,6 +194,19 @@ impl Health {
         record.window = None;
         self.in_a_row.store(0, Ordering::Relaxed);
         self.out.swap(false, Ordering::Relaxed)
+    }
+
+    /// The agent has left its route: true where it was left out until now.
+    pub(crate) fn retire(&self, now: Instant) -> bool {
+        self.lock().gone = true;
+        self.readmit(now)
+    }
+
+    /// When a task may try it; none where one does, or it is not left out.
+    #[cold]
+    pub(crate) fn trial_at(&self) -> Option<Instant> {
+        let record = self.lock();
+        record.out_until.filter(|_| !record.on_trial)
     }
 
     /// The trial failed; where nobody waited for its end, the next task is one.

@@ -13,7 +13,7 @@ pub use backoff::Backoff;
 pub use budget::RetryBudget;
 pub(crate) use budget::Spent;
 pub use ejection::Ejection;
-pub(crate) use ejection::{Counts, Health, Verdict};
+pub(crate) use ejection::{Counts, Health, Verdict, is_its_fault};
 pub use fallback::Fallback;
 
 /// How a route treats its tasks. The default: 30 s for each attempt, 10 tasks at a time and 10,000 that wait, 3 retries, in turns, and an agent that failed 5 times
@@ -32,7 +32,7 @@ pub struct RoutePolicy {
     /// one waits for it. 0 is taken as 1.
     pub max_concurrent: usize,
     /// How many tasks one agent works on at a time; none: as many as the route has places. An agent's own [limit](crate::AgentInfo::max_concurrent) holds too. 0 is taken
-    /// as 1. Tasks that wait for an agent have a place on the route.
+    /// as 1. Tasks that wait for an agent have a place on the route. A task nested in another of the same route waits for no agent's room.
     pub max_concurrent_per_agent: Option<usize>,
     /// How many tasks may wait for a place; those beyond are refused as [`Overloaded`](crate::ErrorKind::Overloaded).
     pub max_queue: usize,

@@ -69,7 +69,7 @@ impl Router {
         self.route_stream_with(route, data, TaskOptions::default(), None)
     }
 
-    /// As [`route_stream`](Self::route_stream), with options, and with items for the agent if there are some. Those go to the first agent that gets the task, and nowhere if it fails.
+    /// As [`route_stream`](Self::route_stream), with options, and with items for the agent if there are some. Those go to the first agent that gets the task, which is not tried again once they are gone.
     ///
     /// # Errors
     /// As [`route_stream`](Self::route_stream); [`InvalidInput`](crate::ErrorKind::InvalidInput) where the agent takes no items.

@@ -51,8 +51,8 @@ impl<'t> Pick<'t> {
 /// What a choice came to.
 pub(crate) enum Choice<'t> {
     Agent(Pick<'t>),
-    /// None of them has room.
-    Full,
+    /// None of them has room. One that was left out may be tried at that time.
+    Full(Option<Instant>),
     /// The strategy has to wait for something.
     Later(Later),
 }
@@ -62,7 +62,7 @@ impl<'t> Choice<'t> {
     pub(crate) fn later(self) -> Option<Later> {
         match self {
             Self::Later(later) => Some(later),
-            Self::Agent(_) | Self::Full => None,
+            Self::Agent(_) | Self::Full(_) => None,
         }
     }
 
@@ -112,9 +112,15 @@ impl<'t> Crew<'t> {
                 some.retain(|member| wanted(member));
             }
         }
-        some.retain(|member| has_room(member));
+        // One that is nested in a task of this route must not wait for what that one holds.
+        if !task.shares_place() || some.iter().any(|member| has_room(member)) {
+            some.retain(|member| has_room(member));
+        }
         match some.as_slice() {
-            [] => return Choice::Full,
+            [] => {
+                let fits = |member: &Member| Some(member.id) != wish.not && opens(member);
+                return Choice::Full(self.next_trial(fits));
+            }
             [only] => return Choice::of(only),
             _ => {}
         }
@@ -129,6 +135,16 @@ impl<'t> Crew<'t> {
             Ok(member) => Choice::of(member),
             Err(later) => Choice::Later(later),
         }
+    }
+
+    /// When one that was left out, and has room, may be tried.
+    #[cold]
+    fn next_trial(self, fits: impl Fn(&Member) -> bool) -> Option<Instant> {
+        let out = self
+            .members
+            .iter()
+            .filter(|member| member.health.is_out() && fits(member) && !member.is_full());
+        out.filter_map(|member| member.health.trial_at()).min()
     }
 
     /// One that was left out, and whose time is over: the caller's task tries it.

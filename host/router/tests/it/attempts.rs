@@ -209,3 +209,23 @@ async fn the_last_error_of_a_real_attempt_is_kept() {
     assert_eq!((error.message(), after), ("for good", 300));
     assert_eq!(error.attempts(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn fallbacks_in_a_circle_end_where_they_come_round() {
+    let falls_back = |to: &str| RoutePolicy::default().fallback(Fallback::Route(to.into()));
+    let router = router(falls_back("nowhere"));
+    for (route, to) in [("a", "b"), ("b", "a"), ("self", "self")] {
+        router.set_policy(route, falls_back(to));
+    }
+    for route in ["a", "self"] {
+        let error = router.route_task(route, "").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{route} has no agents");
+    }
+    let (one, calls_of_one) = crate::busy("one");
+    let (other, calls_of_other) = crate::busy("other");
+    router.register_agent("a", one).await.unwrap();
+    router.register_agent("b", other).await.unwrap();
+    router.route_task("a", "").await.unwrap_err();
+    let calls = [calls_of_one, calls_of_other].map(|calls| calls.load(Ordering::SeqCst));
+    assert_eq!(calls, [4, 4]);
+}

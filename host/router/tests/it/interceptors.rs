@@ -507,3 +507,23 @@ async fn a_layer_can_answer_and_try_again_and_hands_the_agents_error_on() {
     let route = routes.iter().find(|route| route.route == "r").unwrap();
     assert_eq!((route.calls, route.errors["overloaded"]), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn they_are_told_of_tasks_that_end_with_their_deadline_too() {
+    let notes = Notes::default();
+    let list = Interceptors::new().with(lets_through("outer", &notes));
+    let router = router(list.with(lets_through("inner", &notes)));
+    router.register_agent("r", silent("s")).await.unwrap();
+    let deadline = Instant::now() + Duration::from_millis(50);
+    let options = TaskOptions::default().deadline(deadline);
+    let error = router.route_task_with("r", "", options).await.unwrap_err();
+    assert_eq!(
+        error.message(),
+        "agent \"s\" on route \"r\" timed out after 50ms"
+    );
+    let told = format!("error {} of s at 1", error.message());
+    assert_eq!(
+        taken(&notes)[2..],
+        [format!("inner: {told}"), format!("outer: {told}")]
+    );
+}

@@ -5,6 +5,7 @@
 
 mod admission;
 mod attempts;
+mod back_again;
 mod broadcasts;
 mod calls;
 mod custom_strategies;

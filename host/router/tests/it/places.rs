@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_router::{
-    Backoff, ErrorKind, Payload, RoutePolicy, Router, Strategy, TaskError, TaskOptions, agent_fn,
+    Backoff, ErrorKind, Payload, RoutePolicy, Router, Strategy, Task, TaskError, TaskOptions,
+    agent_fn, agent_fn_with,
 };
 use tokio::time::{Instant, sleep};
 
@@ -175,4 +176,18 @@ async fn a_task_waits_for_a_held_agent_of_one_place_and_does_nothing_meanwhile()
         };
         assert_eq!(answer, Payload::text("a"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_nested_in_another_of_its_route_waits_for_no_agents_room() {
+    let router = router(policy().max_concurrent_per_agent(1));
+    let nesting = router.clone();
+    let agent = agent_fn_with("a", "", move |task: Task, _: Payload| {
+        let router = nesting.clone();
+        let options = TaskOptions::default().parent(task);
+        async move { router.route_task_with("r", "", options).await }
+    });
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
+    let error = router.route_task("r", "").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LoopDetected);
 }

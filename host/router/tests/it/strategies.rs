@@ -1,8 +1,14 @@
 //! Which agent gets the next task.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use agentsys_router::{RoutePolicy, RouteTask, Router, Strategy};
+use agentsys_router::{
+    Ejection, ErrorKind, Payload, RoutePolicy, RouteTask, Router, Strategy, TaskError, agent_fn,
+};
+use tokio::time::sleep;
 
 use crate::{begun, held, loads, named, poll, router, text};
 
@@ -119,4 +125,33 @@ fn a_strategy_is_known_by_its_name() {
         error.to_string(),
         "no strategy is named \"fastest\": use \"round_robin\", \"least_loaded\" or \"sticky\""
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn least_loaded_does_not_take_one_that_fails_at_once_for_the_fastest() {
+    let policy = RoutePolicy::default().strategy(Strategy::LeastLoaded);
+    let router = router(policy.retry_count(0).ejection(Ejection::OFF));
+    let good = agent_fn("good", "", async |data: Payload| {
+        sleep(Duration::from_millis(20)).await;
+        Ok(data)
+    });
+    let calls = AtomicUsize::new(0);
+    let bad = agent_fn("bad", "", move |data: Payload| {
+        let fails = !calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(5);
+        async move {
+            if fails {
+                tokio::task::yield_now().await;
+                return Err(TaskError::new(ErrorKind::Failed, "no"));
+            }
+            sleep(Duration::from_millis(20)).await;
+            Ok(data)
+        }
+    });
+    router.register_agent("r", Arc::new(good)).await.unwrap();
+    router.register_agent("r", Arc::new(bad)).await.unwrap();
+    for _ in 0..500 {
+        let _ = router.route_task("r", "").await;
+    }
+    let agents = &router.metrics()[0].agents;
+    assert!(agents[1].calls < 50, "{} of 500", agents[1].calls);
 }

@@ -366,3 +366,68 @@ async fn items_can_be_sent_along_and_come_as_the_agent_reads_them() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(error.message(), "agent \"a\" takes no stream of items");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_items_are_gone_is_not_tried_again_without_them() {
+    struct Sum(AgentInfo);
+    impl Agent for Sum {
+        fn info(&self) -> &AgentInfo {
+            &self.0
+        }
+        fn call(&self, _: &Task, _: Payload) -> Reply {
+            Reply::Ready(Ok("nothing to store".into()))
+        }
+        fn call_with_items(&self, _: &Task, _: Payload, items: PayloadStream) -> Reply {
+            drop(items);
+            Reply::Ready(Err(busy_error()))
+        }
+    }
+    let router = router(RoutePolicy::default().fallback(Fallback::Route("spare".into())));
+    let sum = Arc::new(Sum(AgentInfo::new("sum", "")));
+    router.register_agent("r", sum.clone()).await.unwrap();
+    router.register_agent("spare", sum).await.unwrap();
+    let sent = Some(Box::pin(stream::iter([number(0)])) as PayloadStream);
+    let options = TaskOptions::default();
+    let (_, error) = read(router.route_stream_with("r", "", options, sent)).await;
+    let error = error.unwrap();
+    assert_eq!((error.message(), error.attempts()), ("busy", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_no_agent_had_come_to_the_fallback() {
+    let router = router(RoutePolicy::default().fallback(Fallback::Route("spare".into())));
+    router.set_policy("gone", router.default_policy());
+    let agent = streams(|_| stream::empty());
+    router.register_agent("spare", agent).await.unwrap();
+    let sent = Some(Box::pin(stream::iter([number(7)])) as PayloadStream);
+    let echo = router.route_stream_with("gone", "", TaskOptions::default(), sent);
+    assert_eq!(read(echo).await.0, ["7"]);
+}
+
+/// Stands for another thread that does so while the agent's stream is polled.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_cut_off_while_it_is_polled_ends_at_once() {
+    type Cut = Arc<std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+    let router = router(RoutePolicy::default());
+    let cut = Cut::default();
+    let of_agent = cut.clone();
+    let agent = streams(move |_| {
+        let cut = of_agent.clone();
+        stream::poll_fn(move |_| {
+            if let Some(cut) = cut.lock().unwrap().take() {
+                cut();
+            }
+            Poll::Pending
+        })
+    });
+    let id = router.register_agent("r", agent).await.unwrap();
+    let other = router.clone();
+    *cut.lock().unwrap() = Some(Box::new(move || {
+        let (_, leaving) = other.exchange(&[id], Vec::new()).unwrap();
+        let _ = futures_util::FutureExt::now_or_never(leaving.cut_off());
+    }));
+    let start = Instant::now();
+    let (_, error) = read(router.route_stream("r", "")).await;
+    assert_eq!(error.unwrap().kind(), ErrorKind::Cancelled);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
