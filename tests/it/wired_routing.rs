@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agentsys_host::config::{InterceptorSection, Sources};
+use agentsys_host::config::{InterceptorSection, Reload, Sources};
 use agentsys_host::{
     Agent, ErrorKind, Payload, PayloadStream, PluginMetrics, PluginOptions, PluginState,
     RoutePolicy, Task, TaskError, TaskOptions, TaskStream, agent_fn, agent_fn_with,
@@ -394,6 +394,43 @@ async fn one_that_does_not_run_is_passed_by_and_a_required_one_refuses_tasks() {
         "{error}"
     );
     host.shutdown().await;
+}
+
+/// Its old generation has ended before the new one begins: tasks wait for that, and none goes past it.
+#[tokio::test]
+async fn no_task_passes_an_interceptor_by_while_another_build_takes_its_place() {
+    for reload in [Reload::Swap, Reload::StopFirst] {
+        let place = Place::new();
+        let journal = json!({ "journal": place.journal().path() });
+        for plugin in ["echo", "intercepts"] {
+            place.add(plugin);
+        }
+        let required = r#"router.interceptors = [{ plugin = "intercepts", required = true }]"#;
+        let host = Setup::at(place)
+            .tune(|builder| builder.config_from(text(required)))
+            .plugin("intercepts", options(journal).reload(reload))
+            .start()
+            .await;
+        let calls = async {
+            let mut answered = 0;
+            while host.status("intercepts").generation != Some(3) {
+                for how in ["answers", "later_answers"] {
+                    assert_eq!(echo(&host, how).await.unwrap(), "instead of echo: hi");
+                    answered += 1;
+                }
+                tokio::task::yield_now().await;
+            }
+            answered
+        };
+        let reloads = async {
+            for _ in 0..2 {
+                host.reload("intercepts").await.unwrap();
+            }
+        };
+        let (answered, ()) = tokio::join!(calls, reloads);
+        assert!(answered > 0);
+        host.shutdown().await;
+    }
 }
 
 #[tokio::test]

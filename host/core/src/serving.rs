@@ -14,6 +14,7 @@ use crate::lifecycle::Driver;
 use crate::opening::Opened;
 use crate::options::PluginOptions;
 use crate::panics::PanicStreak;
+use crate::posts::Stands;
 use crate::runtimes::{after, within};
 use crate::services::PluginServices;
 use crate::slot::Slot;
@@ -28,6 +29,8 @@ pub(crate) struct Serving {
     pub(crate) slots: Vec<Arc<Slot>>,
     pub(crate) options: PluginOptions,
     pub(crate) ground: Ground,
+    /// Who calls it through its post.
+    pub(crate) stands: Arc<Stands>,
     /// Who is told when there is no instance to call any more, and when there is one again.
     driver: Weak<Driver>,
     /// The routes that have their policy from its options.
@@ -52,6 +55,7 @@ impl Serving {
             slots: Vec::new(),
             options: options.clone(),
             ground: ground.clone(),
+            stands: Arc::default(),
             driver,
             policed: Mutex::default(),
             streak: Mutex::new(PanicStreak::new(
@@ -278,7 +282,14 @@ impl Serving {
     /// end in time is left behind and logged.
     pub(crate) async fn stop(&self, limit: Duration) -> Vec<PluginError> {
         let end = after(limit);
+        self.stands.close();
         let instances = self.take_instances().into_iter();
+        let most = self.options.cleanup_timeout.min(limit / 2);
+        let control = self.ground.runtimes.control();
+        if within(control, most, self.stands.idle()).await.is_none() {
+            let (name, calls) = (&self.name, self.stands.count());
+            tracing::warn!(plugin = %name, "{name} is cleaned up beside {calls} call(s) of its strategy or interceptor, which did not end within {most:?}");
+        }
         let stopping = instances.map(|instance| self.end(instance, end));
         let results = futures_util::future::join_all(stopping).await;
         results.into_iter().filter_map(Result::err).collect()
@@ -379,6 +390,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         // Where nobody did so before. Instances and their added routes hold each other.
         drop(self.take_instances());
+        self.stands.tell();
     }
 }
 

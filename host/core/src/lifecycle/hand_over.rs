@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use agentsys_loader::{Failure, Instance};
-use agentsys_router::Hold;
 
 use super::Driver;
-use super::replacing::Plan;
+use super::replacing::{HeldCalls, Plan};
 use crate::error::PluginError;
 use crate::ground::Ground;
 use crate::runtimes::within;
@@ -19,7 +18,7 @@ impl Plan {
         &self,
         driver: &Arc<Driver>,
         serving: &Serving,
-    ) -> Result<Hold, PluginError> {
+    ) -> Result<HeldCalls, PluginError> {
         let began = Instant::now();
         let hold = self.hold(driver).await?;
         let (old, new) = (self.old.serving.instances(), serving.instances());

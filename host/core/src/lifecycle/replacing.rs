@@ -22,6 +22,8 @@ use crate::config::Reload;
 use crate::error::PluginError;
 use crate::opening::{self, Opened, Source};
 use crate::options::PluginOptions;
+use crate::posts::{Held, Stands};
+use crate::runtimes::within;
 use crate::serving::{self, Serving};
 
 /// Replaces what serves of a plugin by what is wanted.
@@ -87,6 +89,15 @@ pub(super) enum Outcome {
     /// Neither serves.
     Lost(Leaving, PluginError),
 }
+
+/// Calls wait until this is dropped: those of its agents, and those of what it does for others' tasks.
+pub(super) struct HeldCalls {
+    tasks: Hold,
+    _others: Held,
+}
+
+/// What others' tasks have at least, to get out of its strategy or interceptor.
+const AT_LEAST: Duration = Duration::from_millis(100);
 
 impl Plan {
     /// Takes what is wanted, and who hears of it.
@@ -245,17 +256,25 @@ impl Plan {
     }
 
     /// Has calls wait, and the old one finish what it has.
-    pub(super) async fn hold(&self, driver: &Arc<Driver>) -> Result<Hold, PluginError> {
-        let hold = driver.ground.router.hold(&self.all_agents());
-        let left = hold.drained(self.drain).await;
-        if left == 0 {
-            return Ok(hold);
+    pub(super) async fn hold(&self, driver: &Arc<Driver>) -> Result<HeldCalls, PluginError> {
+        let began = Instant::now();
+        let stands = &self.old.serving.stands;
+        let held = HeldCalls {
+            tasks: driver.ground.router.hold(&self.all_agents()),
+            _others: Stands::hold(stands),
+        };
+        let left = held.tasks.drained(self.drain).await;
+        if left > 0 {
+            let stuck = held.tasks.cut_off().await;
+            tracing::warn!(plugin = %self.name, "{left} task(s) of {} did not end within {:?} and were cut off", self.name, self.drain);
+            if stuck > 0 {
+                return Err(PluginError::Stuck(stuck));
+            }
         }
-        let stuck = hold.cut_off().await;
-        tracing::warn!(plugin = %self.name, "{left} task(s) of {} did not end within {:?} and were cut off", self.name, self.drain);
-        match stuck {
-            0 => Ok(hold),
-            stuck => Err(PluginError::Stuck(stuck)),
+        let left = self.drain.saturating_sub(began.elapsed()).max(AT_LEAST);
+        match within(driver.ground.runtimes.control(), left, stands.idle()).await {
+            Some(()) => Ok(held),
+            None => Err(PluginError::Stuck(stands.count())),
         }
     }
 
