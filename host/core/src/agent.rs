@@ -4,7 +4,6 @@ use std::sync::{Arc, Weak};
 
 use agentsys_loader::{Data, Instance, Invoked};
 use agentsys_router::{Agent, AgentInfo, Payload, PayloadStream, Reply, Task};
-use futures_util::TryFutureExt;
 
 use crate::blocking::BlockingPool;
 use crate::convert;
@@ -12,7 +11,7 @@ use crate::finish::Finish;
 use crate::metrics::{PluginMeters, Timer};
 use crate::serving::Serving;
 use crate::slot::Slot;
-use crate::streaming::{self, PluginItems, one};
+use crate::streaming::{self, PluginItems};
 use crate::task::{BorrowedTask, KeptTask};
 
 /// One handler of one instance.
@@ -98,21 +97,17 @@ impl PluginAgent {
             }
             serving.another()
         });
-        let (this, streams, task) = (self.clone(), task.streams(), Arc::new(task.clone()));
-        let call = async move {
+        let (this, task) = (self.clone(), Arc::new(task.clone()));
+        Reply::opening(async move {
             let (slot, instance) = match other {
                 Some(other) => other,
-                None => {
-                    let instance = this.slot.wait().await.map_err(convert::task_error)?;
-                    (Arc::clone(&this.slot), instance)
-                }
+                None => match this.slot.wait().await {
+                    Ok(instance) => (Arc::clone(&this.slot), instance),
+                    Err(failure) => return Reply::Ready(Err(convert::task_error(failure))),
+                },
             };
-            Ok(this.call_instance(&slot, instance, task, data, items))
-        };
-        if !streams {
-            return Reply::pending(async move { one(call.await?).await });
-        }
-        Reply::stream(call.map_ok(streaming::of_reply).try_flatten_stream())
+            this.call_instance(&slot, instance, task, data, items)
+        })
     }
 
     fn call_instance(

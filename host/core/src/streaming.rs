@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use agentsys_loader::{CallStream, DataStream};
-use agentsys_router::{ErrorKind, Payload, PayloadStream, Reply, TaskError};
-use futures_util::{Stream, StreamExt, stream};
+use agentsys_router::{Payload, PayloadStream, TaskError};
+use futures_util::{Stream, StreamExt};
 use tokio::runtime::Handle;
 
 use crate::convert;
@@ -45,30 +45,6 @@ impl Stream for PluginItems {
                 None => Err(convert::task_error(failure)),
             }),
         })
-    }
-}
-
-/// The one answer that was asked for.
-///
-/// # Errors
-/// Where it comes item by item.
-pub(crate) async fn one(reply: Reply) -> Result<Payload, TaskError> {
-    match reply {
-        Reply::Ready(answer) => answer,
-        Reply::Pending(future) => future.await,
-        Reply::Stream(items) => {
-            drop(items);
-            let message = "the handler answers a stream of items, where one answer was asked for";
-            Err(TaskError::new(ErrorKind::InvalidInput, message))
-        }
-    }
-}
-
-/// A reply as items, one where it is one.
-pub(crate) fn of_reply(reply: Reply) -> PayloadStream {
-    match reply {
-        Reply::Stream(items) => items,
-        reply => Box::pin(stream::once(one(reply))),
     }
 }
 

@@ -44,6 +44,9 @@ pub trait Agent: Send + Sync + 'static {
 /// The future of an answer.
 pub type ReplyFuture = Pin<Box<dyn Future<Output = Result<Payload, TaskError>> + Send>>;
 
+/// The future of a reply that is not known to be one answer or many.
+pub type OpeningFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
 /// The future of an agent's beginning or end.
 pub type AgentFuture<'a> = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send + 'a>>;
 
@@ -59,6 +62,8 @@ pub enum Reply {
     /// Item by item. The stream is polled when its reader wants the next item, and dropped when the reader goes away; until then the task is under way. It is refused where a
     /// single answer was asked for.
     Stream(PayloadStream),
+    /// It says later which of these it is: an agent that has to be made first, for one. The route's timeout holds until it says so, as for an answer.
+    Opening(OpeningFuture),
 }
 
 impl Reply {
@@ -67,6 +72,11 @@ impl Reply {
         future: impl Future<Output = Result<Payload, TaskError>> + Send + 'static,
     ) -> Self {
         Self::Pending(Box::pin(future))
+    }
+
+    /// Boxes a future of a reply as one.
+    pub fn opening(future: impl Future<Output = Self> + Send + 'static) -> Self {
+        Self::Opening(Box::pin(future))
     }
 
     /// Boxes a stream as a reply.
@@ -81,6 +91,7 @@ impl fmt::Debug for Reply {
             Self::Ready(answer) => f.debug_tuple("Ready").field(answer).finish(),
             Self::Pending(_) => f.write_str("Pending"),
             Self::Stream(_) => f.write_str("Stream"),
+            Self::Opening(_) => f.write_str("Opening"),
         }
     }
 }

@@ -83,7 +83,9 @@ mod trace_id;
 mod under_way;
 mod waiting;
 
-pub use agent::{Agent, AgentFuture, AgentId, AgentInfo, PayloadStream, Reply, ReplyFuture};
+pub use agent::{
+    Agent, AgentFuture, AgentId, AgentInfo, OpeningFuture, PayloadStream, Reply, ReplyFuture,
+};
 pub use agent_fn::{agent_fn, agent_fn_sync, agent_fn_with};
 pub use broadcast::{AgentAnswer, Broadcast};
 pub use call::RouteTask;

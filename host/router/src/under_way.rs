@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::agent::ReplyFuture;
+use crate::agent::{OpeningFuture, ReplyFuture};
 use crate::panics::message_of;
 use crate::seat::Seat;
 use crate::setback::{How, Setback};
@@ -24,8 +24,15 @@ pub(crate) enum Output {
 /// back.
 pub(crate) struct UnderWay {
     /// Empty once it has panicked or answered.
-    future: Option<ReplyFuture>,
-    seat: Seat,
+    awaited: Option<Awaited>,
+    /// Empty once a stream has it.
+    seat: Option<Seat>,
+}
+
+/// What is waited for.
+enum Awaited {
+    Answer(ReplyFuture),
+    Reply(OpeningFuture),
 }
 
 /// Calls the agent, and polls its future for the first time if it answers with one.
@@ -47,21 +54,32 @@ pub(crate) fn begin(
             Ok(Ok(Output::One(answer)))
         }
         Ok(Reply::Ready(Err(error))) => Ok(Err(failed(seat, error))),
-        Ok(Reply::Pending(future)) => {
-            let mut under_way = UnderWay {
-                future: Some(future),
-                seat,
-            };
-            match under_way.poll(cx) {
-                Poll::Ready(answer) => Ok(answer.map(Output::One)),
-                Poll::Pending => {
-                    under_way.seat.goes_on();
-                    Err(under_way)
-                }
-            }
-        }
+        Ok(Reply::Pending(future)) => wait(seat, task, Awaited::Answer(future), cx),
+        Ok(Reply::Opening(future)) => wait(seat, task, Awaited::Reply(future), cx),
         Ok(Reply::Stream(items)) => Ok(open(seat, task, items)),
         Err(panic) => Ok(Err(panicked(&mut seat, &*panic))),
+    }
+}
+
+#[inline]
+fn wait(
+    seat: Seat,
+    task: &Task,
+    awaited: Awaited,
+    cx: &mut Context<'_>,
+) -> Result<Result<Output, Setback>, UnderWay> {
+    let mut under_way = UnderWay {
+        awaited: Some(awaited),
+        seat: Some(seat),
+    };
+    match under_way.poll(task, cx) {
+        Poll::Ready(answer) => Ok(answer),
+        Poll::Pending => {
+            if let Some(seat) = &mut under_way.seat {
+                seat.goes_on();
+            }
+            Err(under_way)
+        }
     }
 }
 
@@ -95,61 +113,106 @@ fn panicked(seat: &mut Seat, panic: &(dyn Any + Send)) -> Setback {
 impl UnderWay {
     /// The time of this attempt is up.
     pub(crate) fn time_out(&mut self, limit: Duration) -> Setback {
-        let error = refusal::no_answer_in_time(self.seat.route(), self.seat.agent_name(), limit);
+        let seat = self.seat();
+        let error = refusal::no_answer_in_time(seat.route(), seat.agent_name(), limit);
         self.end(error, How::MidWay)
     }
 
     /// The router stops.
     pub(crate) fn cut_off(&mut self) -> Setback {
-        let agent = self.seat.agent_name().clone();
-        let error = refusal::cut_off(self.seat.route()).with_agent(agent);
+        let seat = self.seat();
+        let error = refusal::cut_off(seat.route()).with_agent(seat.agent_name().clone());
         self.end(error, How::Stopped)
     }
 
     /// The agent is given up, since another has taken its place.
     pub(crate) fn replaced(&mut self) -> Setback {
-        let error = refusal::replaced(self.seat.route(), self.seat.agent_name());
+        let seat = self.seat();
+        let error = refusal::replaced(seat.route(), seat.agent_name());
         self.end(error, How::MidWay)
     }
 
     fn end(&mut self, error: TaskError, how: How) -> Setback {
-        let setback = Setback::of(self.seat.member(), error, how);
-        self.seat.fail(&setback);
+        let seat = self.seat();
+        let setback = Setback::of(seat.member(), error, how);
+        seat.fail(&setback);
         self.drop_future();
         setback
     }
 
     /// Whether its agent's tasks are given up.
     pub(crate) fn is_cut(&self) -> bool {
-        self.seat.is_cut()
+        self.seat.as_ref().is_some_and(Seat::is_cut)
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Payload, Setback>> {
-        let future = self
-            .future
-            .as_mut()
-            .expect("the router polls no future after its end");
-        let answer = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(answer))) => {
-                self.seat.succeed();
-                Ok(answer)
-            }
-            Ok(Poll::Ready(Err(error))) => {
-                let error = self.seat.locate(error);
-                let setback = Setback::of(self.seat.member(), error, How::Failed);
-                self.seat.fail(&setback);
-                Err(setback)
-            }
-            Err(panic) => Err(panicked(&mut self.seat, &*panic)),
-        };
+    pub(crate) fn poll(
+        &mut self,
+        task: &Task,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Output, Setback>> {
+        loop {
+            let awaited = self
+                .awaited
+                .as_mut()
+                .expect("the router polls no future after its end");
+            let step = || match awaited {
+                Awaited::Answer(future) => future.as_mut().poll(cx).map(Reply::Ready),
+                Awaited::Reply(future) => future.as_mut().poll(cx),
+            };
+            let reply = match catch_unwind(AssertUnwindSafe(step)) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(reply)) => reply,
+                Err(panic) => {
+                    let setback = panicked(self.seat(), &*panic);
+                    self.drop_future();
+                    return Poll::Ready(Err(setback));
+                }
+            };
+            let answer = match reply {
+                Reply::Ready(Ok(answer)) => {
+                    self.seat().succeed();
+                    Ok(Output::One(answer))
+                }
+                Reply::Ready(Err(error)) => {
+                    let seat = self.seat();
+                    let setback = Setback::of(seat.member(), seat.locate(error), How::Failed);
+                    seat.fail(&setback);
+                    Err(setback)
+                }
+                Reply::Pending(future) => {
+                    self.go_on(Awaited::Answer(future));
+                    continue;
+                }
+                Reply::Opening(future) => {
+                    self.go_on(Awaited::Reply(future));
+                    continue;
+                }
+                Reply::Stream(items) => {
+                    self.drop_future();
+                    let seat = self.seat.take();
+                    let seat = seat.expect("the router polls no future after its end");
+                    return Poll::Ready(open(seat, task, items));
+                }
+            };
+            self.drop_future();
+            return Poll::Ready(answer);
+        }
+    }
+
+    fn go_on(&mut self, awaited: Awaited) {
         self.drop_future();
-        Poll::Ready(answer)
+        self.awaited = Some(awaited);
+    }
+
+    fn seat(&mut self) -> &mut Seat {
+        self.seat
+            .as_mut()
+            .expect("only an open stream takes it, after which nothing is polled here")
     }
 
     fn drop_future(&mut self) {
-        if let Some(future) = self.future.take() {
-            drop_carefully(future, &self.seat);
+        if let (Some(awaited), Some(seat)) = (self.awaited.take(), &self.seat) {
+            drop_carefully(awaited, seat);
         }
     }
 }

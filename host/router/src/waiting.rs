@@ -196,9 +196,9 @@ pub(crate) async fn for_answer(
     let mut polled_already = true;
     poll_fn(|cx| {
         if !std::mem::take(&mut polled_already)
-            && let Poll::Ready(answer) = under_way.poll(cx)
+            && let Poll::Ready(answer) = under_way.poll(task, cx)
         {
-            return Poll::Ready(answer.map(Output::One));
+            return Poll::Ready(answer);
         }
         // Whoever cuts an agent's tasks off rings all alarms: so this one listens before the look.
         let rung = alarm.as_mut().poll(cx);

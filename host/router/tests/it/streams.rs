@@ -431,3 +431,61 @@ async fn a_stream_that_is_cut_off_while_it_is_polled_ends_at_once() {
     assert_eq!(error.unwrap().kind(), ErrorKind::Cancelled);
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
+
+/// Says only later whether it answers once or item by item.
+struct Opens(AgentInfo, AtomicUsize);
+
+impl Agent for Opens {
+    fn info(&self) -> &AgentInfo {
+        &self.0
+    }
+
+    fn call(&self, _: &Task, data: Payload) -> Reply {
+        let call = self.1.fetch_add(1, Ordering::SeqCst);
+        Reply::opening(async move {
+            sleep(Duration::from_millis(100)).await;
+            match data.to_str().unwrap() {
+                "fails" if call == 0 => Reply::Ready(Err(busy_error())),
+                "once" => Reply::pending(async {
+                    sleep(Duration::from_millis(100)).await;
+                    number(1)
+                }),
+                "panics" => panic!("not open"),
+                "again" => Reply::opening(async { Reply::Ready(number(2)) }),
+                _ => Reply::stream(stream::iter((0..3).map(number))),
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_may_say_later_whether_it_streams() {
+    let router = router(RoutePolicy::default().retry_count(1));
+    let agent = Opens(AgentInfo::new("opens", ""), AtomicUsize::new(0));
+    router.register_agent("r", Arc::new(agent)).await.unwrap();
+    let (texts, error) = read(router.route_stream("r", "fails")).await;
+    assert_eq!(
+        (texts.len(), error.is_none()),
+        (3, true),
+        "tried again until it is open"
+    );
+    assert_eq!(router.metrics()[0].retries, 1);
+    for (data, text) in [("once", "1"), ("again", "2")] {
+        let answer = router.route_task("r", data).await.unwrap();
+        assert_eq!(answer.to_str(), Ok(text));
+    }
+    let error = router.route_task("r", "many").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let error = router.route_task("r", "panics").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert_eq!(loads(&router, "r"), [0]);
+
+    let slow = RoutePolicy::default().retry_count(0);
+    router.set_policy("r", slow.timeout(Duration::from_millis(150)));
+    let start = Instant::now();
+    let error = router.route_task("r", "once").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), start.elapsed().as_millis()),
+        (ErrorKind::Timeout, 150)
+    );
+}
