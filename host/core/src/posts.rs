@@ -40,18 +40,23 @@ impl Post {
 
     /// An instance to call, if there is one now. A lazy plugin's first is made, for later.
     pub(crate) fn now(&self) -> Option<Stand> {
-        let serving = self.serving()?;
-        let standing = Stands::enter(&serving.stands)?;
-        let Some((slot, instance)) = serving.another() else {
-            want(&serving);
-            return None;
-        };
-        Some(Stand {
-            instance,
-            slot,
-            serving,
-            _standing: standing,
-        })
+        loop {
+            let serving = self.serving()?;
+            if let Some(standing) = Stands::enter(&serving.stands) {
+                if let Some((slot, instance)) = serving.another() {
+                    return Some(Stand {
+                        instance,
+                        slot,
+                        serving,
+                        _standing: standing,
+                    });
+                }
+                want(&serving);
+            }
+            if self.still_has(&serving) {
+                return None;
+            }
+        }
     }
 
     /// An instance to call, as soon as there is one that is being made, or another generation has taken the place of one that must not be called now.
@@ -61,6 +66,9 @@ impl Post {
             let stands = Arc::clone(&serving.stands);
             let change = stands.changed.notified();
             let Some(standing) = Stands::enter(&stands) else {
+                if !self.still_has(&serving) {
+                    continue;
+                }
                 if stands.are_closed() {
                     return None;
                 }
@@ -68,22 +76,33 @@ impl Post {
                 change.await;
                 continue;
             };
-            let (slot, instance) = match serving.another() {
-                Some(other) => other,
+            let there = match serving.another() {
+                Some(other) => Some(other),
                 None => {
                     want(&serving);
                     let slot = Arc::clone(serving.slots.first()?);
-                    let instance = slot.wait().await.ok()?;
-                    (slot, instance)
+                    let instance = slot.wait().await;
+                    instance.ok().map(|instance| (slot, instance))
                 }
             };
-            return Some(Stand {
-                instance,
-                slot,
-                serving,
-                _standing: standing,
-            });
+            match there {
+                Some((slot, instance)) => {
+                    return Some(Stand {
+                        instance,
+                        slot,
+                        serving,
+                        _standing: standing,
+                    });
+                }
+                // Its end had begun when it was looked for.
+                None if !self.still_has(&serving) => {}
+                None => return None,
+            }
         }
+    }
+
+    fn still_has(&self, serving: &Arc<Serving>) -> bool {
+        self.serving().is_some_and(|now| Arc::ptr_eq(&now, serving))
     }
 
     fn serving(&self) -> Option<Arc<Serving>> {
