@@ -245,7 +245,7 @@ impl Agent for AddedAgent {
         };
         let finish = self.finish(&instance, task);
         let invoked = instance.invoke(self.handler, &BorrowedTask(task), convert::data(data), None);
-        agent::reply(invoked, finish)
+        agent::reply(invoked, task, finish)
     }
 
     fn call_with_items(&self, task: &Task, data: Payload, items: PayloadStream) -> Reply {

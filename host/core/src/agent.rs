@@ -9,6 +9,7 @@ use futures_util::TryFutureExt;
 use crate::blocking::BlockingPool;
 use crate::convert;
 use crate::finish::Finish;
+use crate::form::{self, Form};
 use crate::metrics::{PluginMeters, Timer};
 use crate::serving::Serving;
 use crate::slot::Slot;
@@ -48,6 +49,7 @@ impl Agent for PluginAgent {
             }
             invoked => reply(
                 invoked,
+                task,
                 self.finish_timed(&self.slot, instance, task, timer),
             ),
         }
@@ -74,14 +76,17 @@ pub(crate) fn invoke_with_items(
 ) -> Reply {
     let (data, items) = (convert::data(data), streaming::to_plugin(items));
     let invoked = instance.invoke_with_items(handler, &BorrowedTask(task), data, items, None);
-    reply(invoked, finish)
+    reply(invoked, task, finish)
 }
 
 /// The router's reply from a plugin's.
-pub(crate) fn reply(invoked: Invoked, finish: Finish) -> Reply {
+pub(crate) fn reply(invoked: Invoked, task: &Task, finish: Finish) -> Reply {
     match invoked {
         Invoked::Ready(outcome) => Reply::Ready(finish.finish(outcome)),
-        Invoked::Stream(items) => Reply::stream(PluginItems::new(items, finish)),
+        Invoked::Stream(items) => {
+            form::tell(task, Form::Items);
+            Reply::stream(PluginItems::new(items, finish))
+        }
         Invoked::Pending(call) => {
             let finish = finish.later();
             Reply::pending(async move { finish.finish(call.await) })
@@ -99,6 +104,7 @@ impl PluginAgent {
             serving.another()
         });
         let (this, streams, task) = (self.clone(), task.streams(), Arc::new(task.clone()));
+        let asked = Arc::clone(&task);
         let call = async move {
             let (slot, instance) = match other {
                 Some(other) => other,
@@ -112,7 +118,13 @@ impl PluginAgent {
         if !streams {
             return Reply::pending(async move { one(call.await?).await });
         }
-        Reply::stream(call.map_ok(streaming::of_reply).try_flatten_stream())
+        let items = move |reply| {
+            if !matches!(reply, Reply::Stream(_)) {
+                form::tell(&asked, Form::One);
+            }
+            streaming::of_reply(reply)
+        };
+        Reply::stream(call.map_ok(items).try_flatten_stream())
     }
 
     fn call_instance(
@@ -131,11 +143,11 @@ impl PluginAgent {
             return invoke_with_items(&instance, self.handler, &task, data, items, finish);
         }
         let kept = KeptTask {
-            task,
+            task: Arc::clone(&task),
             caller_gone: None,
         };
         let invoked = instance.invoke(self.handler, &kept, convert::data(data), None);
-        reply(invoked, finish)
+        reply(invoked, &task, finish)
     }
 
     /// Calls a handler that blocks. The call is counted when it ends or is given up, whichever comes first: it may go on for long after that.

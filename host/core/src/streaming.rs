@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::convert;
 use crate::finish::Finish;
+use crate::form;
 
 /// What a plugin's handler answers with, for the router. The call is counted at its end, and has failed once if any item was an error.
 pub(crate) struct PluginItems {
@@ -97,6 +98,6 @@ impl<S: Stream + Unpin> Stream for Entered<S> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let Self { stream, workers } = &mut *self;
         let _entered = workers.enter();
-        Pin::new(stream).poll_next(cx)
+        form::of_another(|| Pin::new(stream).poll_next(cx))
     }
 }
