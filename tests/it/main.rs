@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod activity_logger;
+mod apart;
 mod bad_plugins;
 mod checked_configs;
 mod child;
