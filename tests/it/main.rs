@@ -5,6 +5,7 @@
 
 mod activity_logger;
 mod agent_options;
+mod apart;
 mod bad_plugins;
 mod checked_configs;
 mod child;

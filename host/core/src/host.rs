@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use agentsys_router::{AgentId, ErrorKind, Payload, Router, TaskError, TaskOptions};
+use agentsys_router::{AgentId, Router};
 use agentsys_storage::{Namespace, Storage};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -177,56 +177,6 @@ impl Host {
         self.0.ground.runtimes.control()
     }
 
-    /// Routes a task on a thread of its own, so that a handler that never returns costs that thread and nothing else: for callers that
-    /// must not block. [`Router::route_task`] is quicker; it runs plain handlers on the caller's thread.
-    ///
-    /// # Errors
-    /// As [`Router::route_task`]; where the handler holds its thread beyond the task's time, `Timeout`.
-    pub async fn route_apart(
-        &self,
-        route: &str,
-        data: Payload,
-        options: TaskOptions,
-    ) -> Result<Payload, TaskError> {
-        let policy = self.router().policy(route).map(|policy| policy.timeout);
-        let asked = options
-            .deadline
-            .map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
-        let limit = match (policy, asked) {
-            (Some(policy), Some(asked)) => policy.min(asked),
-            (policy, asked) => policy.or(asked).unwrap_or_default(),
-        };
-        let (router, name) = (self.router().clone(), route.to_owned());
-        let task = self.0.ground.runtimes.on_own_thread(move || async move {
-            router.route_task_with(&name, data, options).await
-        });
-        match within(self.control(), limit.saturating_add(GRACE), task).await {
-            Some(Ok(answer)) => answer.map_err(|error| self.explain(error, route)),
-            Some(Err(lost)) => {
-                let message = format!("the task was lost: {lost}");
-                Err(TaskError::new(ErrorKind::Internal, message).with_route(route))
-            }
-            None => {
-                let message = format!("no answer within {limit:?}: a handler does not return");
-                Err(TaskError::new(ErrorKind::Timeout, message).with_route(route))
-            }
-        }
-    }
-
-    /// Says of a route that is not there which plugin would have it, and why that does not serve.
-    fn explain(&self, error: TaskError, route: &str) -> TaskError {
-        if error.kind() != ErrorKind::NotFound || self.router().policy(route).is_some() {
-            return error;
-        }
-        match self.0.driver.who_would_serve(route) {
-            None => error,
-            Some((plugin, why)) => {
-                let message = format!("route {route:?} is not there: its plugin {plugin} {why}");
-                TaskError::new(ErrorKind::Unavailable, message).with_route(route)
-            }
-        }
-    }
-
     /// Tells the plugins the level of the program's log as it is now. They learn it when they start; this is for programs that change it later.
     pub fn update_log_level(&self) {
         self.0.driver.set_log_level();
@@ -272,9 +222,6 @@ impl Host {
         progress
     }
 }
-
-/// How much longer than its time a task may take to say that its time is over.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What is kept of a shutdown's time for the storage, if a tenth of it is more.
 const STORAGE: Duration = Duration::from_millis(500);

@@ -34,6 +34,7 @@
 mod added;
 mod admission;
 mod agent;
+mod apart;
 mod blocking;
 mod builder;
 mod building;
@@ -84,6 +85,7 @@ pub use agentsys_router::{
     Verdict, agent_fn, agent_fn_sync, agent_fn_with,
 };
 pub use agentsys_storage as storage;
+pub use apart::{Answer, ItemsApart};
 pub use builder::HostBuilder;
 pub use config::Config;
 pub use error::{HostError, PluginError};

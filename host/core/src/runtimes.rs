@@ -8,15 +8,17 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use agentsys_loader::{may_block, pass_by};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::HostError;
 
@@ -165,14 +167,14 @@ impl Runtimes {
     }
 
     /// Runs a plugin's future on a thread of its own, which may be lost. The future is dropped where the caller gives up, as soon as it awaits.
-    pub(crate) async fn on_own_thread<F, Fut>(&self, make: F) -> Result<Fut::Output, String>
+    pub(crate) fn on_own_thread<F, Fut>(&self, make: F) -> Apart<Fut::Output>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
         let given_up = CancellationToken::new();
-        let _give_up = given_up.clone().drop_guard();
+        let give_up = given_up.clone().drop_guard();
         let work = async move {
             tokio::select! {
                 biased;
@@ -190,11 +192,31 @@ impl Runtimes {
             }
             Workers::Shared(handle) => handle.spawn(work),
         };
-        match task.await {
+        Apart {
+            task,
+            _give_up: give_up,
+        }
+    }
+}
+
+/// Work on a thread of its own, under way from the beginning. It is given up with this.
+#[derive(Debug)]
+#[must_use = "it is given up when this is dropped"]
+pub(crate) struct Apart<T> {
+    task: JoinHandle<Option<T>>,
+    _give_up: DropGuard,
+}
+
+impl<T> Future for Apart<T> {
+    /// What it came to, or how it was lost.
+    type Output = Result<T, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match ready!(Pin::new(&mut self.task).poll(cx)) {
             Ok(Some(output)) => Ok(output),
             Ok(None) => Err("the caller gave up".to_owned()),
             Err(error) => Err(error.to_string()),
-        }
+        })
     }
 }
 

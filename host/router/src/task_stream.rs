@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -75,6 +75,34 @@ impl TaskStream {
         }
     }
 
+    /// Waits until it is known how the agent answers: once, and this is it, or item by item; then there is none here, and the items follow. What it answers once is no item any more.
+    ///
+    /// # Errors
+    /// Where it is not answered at all.
+    pub async fn open(&mut self) -> Result<Option<Payload>, TaskError> {
+        poll_fn(|cx| self.poll_open(cx)).await
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Payload>, TaskError>> {
+        let State::Opening(opening) = &mut self.state else {
+            return Poll::Ready(Ok(None));
+        };
+        let (run, answer) = ready!(opening.as_mut().poll(cx));
+        self.state = State::Ended;
+        Poll::Ready(match answer {
+            Ok(Output::One(answer)) => Ok(Some(answer)),
+            Err(error) => Err(error),
+            Ok(Output::Items(items)) => {
+                let watch = Watch::new(&self.shared, &items, run);
+                self.state = State::Open(Box::new(Open {
+                    items: *items,
+                    watch,
+                }));
+                Ok(None)
+            }
+        })
+    }
+
     /// The next item; none after the last.
     pub async fn next(&mut self) -> Option<Result<Payload, TaskError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
@@ -106,22 +134,8 @@ impl Stream for TaskStream {
     type Item = Result<Payload, TaskError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let State::Opening(opening) = &mut self.state {
-            let Poll::Ready((run, answer)) = opening.as_mut().poll(cx) else {
-                return Poll::Pending;
-            };
-            self.state = State::Ended;
-            match answer {
-                Ok(Output::One(answer)) => return Poll::Ready(Some(Ok(answer))),
-                Err(error) => return Poll::Ready(Some(Err(error))),
-                Ok(Output::Items(items)) => {
-                    let watch = Watch::new(&self.shared, &items, run);
-                    self.state = State::Open(Box::new(Open {
-                        items: *items,
-                        watch,
-                    }));
-                }
-            }
+        if let Some(first) = ready!(self.poll_open(cx)).transpose() {
+            return Poll::Ready(Some(first));
         }
         let this = &mut *self;
         if let State::Open(open) = &mut this.state {

@@ -5,6 +5,7 @@ mod changes;
 mod config;
 mod demo;
 mod ends;
+mod items;
 mod status;
 
 use serde_json::Value;

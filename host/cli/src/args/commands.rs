@@ -38,9 +38,12 @@ pub(crate) struct Call {
     /// The data's content type.
     #[arg(long, value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
-    /// How long the task may take, in seconds; at most the route's own timeout.
+    /// How long the task may take, in seconds: at most the route's own timeout for one answer, and for a stream until its last item.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+    /// Writes also a single answer as a line of JSON, as the items of a stream are written in any case.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Answers in this process, with the plugins of this directory and the storage of the configuration; may be given several times.
     #[arg(long, value_name = "DIR")]
     pub(crate) plugins: Vec<PathBuf>,

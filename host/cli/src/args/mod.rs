@@ -66,18 +66,23 @@ Examples:
   agentsys run --plugins ./plugins --plugins ./more --state-dir /var/lib/agentsys
   agentsys run --config /etc/agentsys.toml --set router.timeout=5")]
     Run(Run),
-    /// Routes one task and prints the answer, byte for byte.
+    /// Routes one task and prints the answer: byte for byte, or the items of a stream as lines of JSON while they come.
     #[command(after_help = "\
 Without --plugins it asks the running host of --state-dir. Data comes from --data, --file or standard input; a .csv file is
 sent as text/csv, a .json file as application/json.
 
+Where the handler answers a stream, each item is a line of JSON: JSON as it stands, text as a string, other bytes as
+{\"content_type\": …, \"base64\": …}. The handler goes on while they are read, and is cancelled when the reader goes away or this program
+ends. An error among the items goes to standard error; the items after it are printed all the same.
+
 Examples:
   agentsys call echo --data hello
+  agentsys call process_stream --file request.json | head -3
   agentsys call analyze_data --file penguins.csv
   curl -s example.org/table.csv | agentsys call analyze_data --content-type text/csv
   agentsys call echo --data hello --plugins ./plugins       without a running host
 
-Exit codes: 0 answered, 1 the task failed, 2 wrong usage, 3 no host running.")]
+Exit codes: 0 answered, 1 the task or an item failed, 2 wrong usage, 3 no host running.")]
     Call(Call),
     /// Shows how the running host is doing, and why what does not run does not.
     #[command(after_help = "\

@@ -9,21 +9,24 @@ use crate::args::{Settings, State};
 use crate::control::{ClientError, ControlClient, Request, Response};
 use crate::exit::Failure;
 
+/// A connection, for a command that can do without a running host too.
+pub(super) async fn connect(state_dir: &Path) -> Result<ControlClient, Failure> {
+    let client = ControlClient::connect(state_dir).await;
+    client.map_err(|error| match error {
+        ClientError::NoHost { .. } => {
+            Failure::from(error).or("or give --plugins DIR to answer in this process")
+        }
+        error => error.into(),
+    })
+}
+
 /// One request, for a command that can do without a running host too.
 pub(super) async fn ask(
     state_dir: &Path,
     request: Request,
     body: Bytes,
 ) -> Result<(Response, Bytes), Failure> {
-    let mut client = ControlClient::connect(state_dir)
-        .await
-        .map_err(|error| match error {
-            ClientError::NoHost { .. } => {
-                Failure::from(error).or("or give --plugins DIR to answer in this process")
-            }
-            error => error.into(),
-        })?;
-    exchange(&mut client, request, body).await
+    exchange(&mut connect(state_dir).await?, request, body).await
 }
 
 /// One request, for a command that needs a running host.

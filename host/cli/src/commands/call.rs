@@ -2,15 +2,19 @@
 
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::time::Duration;
 
-use agentsys_host::{ContentType, Payload};
+use agentsys_host::{ContentType, Host, Payload};
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 use crate::args::{Call, Settings};
-use crate::control::{Request, Response, WireError};
+use crate::control::{Answer, Answers, Items, Request, Response};
 use crate::exit::Failure;
 
-use super::{ask, own_host, serve, waiting, write_out};
+use super::items::{self, Frames};
+use super::run::Signals;
+use super::{ask, own_host, serve};
 
 pub(crate) async fn call(args: Call, settings: &Settings) -> Result<(), Failure> {
     let (bytes, guessed) = data(&args)?;
@@ -18,21 +22,61 @@ pub(crate) async fn call(args: Call, settings: &Settings) -> Result<(), Failure>
         .content_type
         .as_deref()
         .map_or(guessed, ContentType::new);
-    let answer = if args.plugins.is_empty() {
+    if args.plugins.is_empty() {
         let state_dir = settings.state_dir(&args.state)?;
-        remote(&args, &state_dir, bytes, &content_type).await?
-    } else {
-        let host = own_host(settings.sources(&args.plugins, &args.state)?).await?;
-        let payload = Payload::new(bytes, content_type);
-        let answer = serve::call(&host, &args.route, payload, args.timeout);
-        let answer = waiting(&format!("waiting for {}", args.route), answer).await;
-        host.shutdown().await;
-        answer
-            .map_err(|error| WireError::from(&error))?
-            .into_parts()
-            .0
+        return remote(&args, &state_dir, bytes, &content_type).await;
+    }
+    let host = own_host(settings.sources(&args.plugins, &args.state)?).await?;
+    // So that plugins are cleaned up then too.
+    let mut signals = Signals::listen()?;
+    let mut frames = Own::Asked(host.clone(), args.route.clone(), args.timeout, {
+        Payload::new(bytes, content_type)
+    });
+    let printed = tokio::select! {
+        biased;
+        signal = signals.next() => Err(Failure::new(format!("{signal} came before the answer had ended"))),
+        printed = items::print(&args.route, args.json, &mut frames) => printed,
     };
-    write_out(&answer)
+    // Before the host ends, which would wait for it.
+    drop(frames);
+    tokio::select! {
+        biased;
+        _ = signals.next() => {}
+        _ = host.shutdown() => {}
+    }
+    printed
+}
+
+/// The answer of a host in this process.
+enum Own {
+    Asked(Host, String, Option<Duration>, Payload),
+    Answering(Items),
+}
+
+impl Frames for Own {
+    async fn next(&mut self) -> Result<(Response, Bytes), Failure> {
+        if let Self::Asked(host, route, timeout, data) = self {
+            let data = std::mem::replace(data, Payload::text(""));
+            match serve::call(host, route, data, *timeout).await {
+                Answer::One(response, body) => return Ok((response, body)),
+                Answer::Items(items) => {
+                    *self = Self::Answering(items);
+                    return Ok((Response::Opened, Bytes::new()));
+                }
+            }
+        }
+        let Self::Answering(items) = self else {
+            return Err(Failure::told());
+        };
+        let next = items.next().await;
+        Ok(next.unwrap_or((Response::End, Bytes::new())))
+    }
+}
+
+impl Frames for Answers {
+    async fn next(&mut self) -> Result<(Response, Bytes), Failure> {
+        Ok(Answers::next(self).await?)
+    }
 }
 
 async fn remote(
@@ -40,18 +84,16 @@ async fn remote(
     state_dir: &Path,
     body: Bytes,
     content_type: &ContentType,
-) -> Result<Bytes, Failure> {
+) -> Result<(), Failure> {
     let request = Request::Call {
         route: args.route.clone(),
         content_type: content_type.to_string(),
         timeout: args.timeout,
+        streams: true,
     };
-    let asking = ask::ask(state_dir, request, body);
-    match waiting(&format!("waiting for {}", args.route), asking).await? {
-        (Response::Reply { .. }, answer) => Ok(answer),
-        (Response::Failed { error }, _) => Err(error.into()),
-        (other, _) => Err(ask::unexpected(&other)),
-    }
+    let client = ask::connect(state_dir).await?;
+    let mut answers = client.ask(request, body).await?;
+    items::print(&args.route, args.json, &mut answers).await
 }
 
 fn data(args: &Call) -> Result<(Bytes, ContentType), Failure> {

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::settings::files;
 
 use super::{serve, write_out};
-use signals::Signals;
+pub(super) use signals::Signals;
 
 mod signals;
 

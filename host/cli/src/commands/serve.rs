@@ -6,31 +6,38 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
-use agentsys_host::{ContentType, Host, HostError, Payload, TaskError, TaskOptions};
+use agentsys_host::{
+    Answer as HostAnswer, ContentType, Host, HostError, ItemsApart, Payload, TaskError, TaskOptions,
+};
 use bytes::Bytes;
+use futures_util::stream;
 use tokio::time::Instant;
 
-use crate::control::{Request, Response};
+use crate::control::{Answer, Request, Response};
 
 use super::snapshot;
 
-type Answer = Pin<Box<dyn Future<Output = (Response, Bytes)> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The answers of a host that serves from now on.
-pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send + Sync + 'static {
+pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answering + Send + Sync + 'static {
     let host = host.clone();
     let since = SystemTime::now();
     move |request, body| {
         let host = host.clone();
         Box::pin(async move {
-            match request {
+            let answer = match request {
                 Request::Call {
                     route,
                     content_type,
                     timeout,
+                    streams,
                 } => {
                     let data = Payload::new(body, ContentType::new(&content_type));
-                    reply(call(&host, &route, data, timeout).await)
+                    if streams {
+                        return call(&host, &route, data, timeout).await;
+                    }
+                    reply(call_once(&host, &route, data, timeout).await)
                 }
                 Request::Plugins => (Response::Plugins(json(&host.plugins())), Bytes::new()),
                 Request::Routes => (Response::Routes(json(&host.routes())), Bytes::new()),
@@ -52,24 +59,60 @@ pub(super) fn handler(host: &Host) -> impl Fn(Request, Bytes) -> Answer + Send +
                 }
                 Request::Enable { plugin } => done(&host, &plugin, host.enable(&plugin).await),
                 Request::Disable { plugin } => done(&host, &plugin, host.disable(&plugin).await),
-            }
+            };
+            answer.into()
         })
     }
 }
 
-/// Routes a task; `timeout` may shorten its time.
+/// Routes a task, which may be answered item by item; `timeout` may shorten its time.
 pub(super) async fn call(
     host: &Host,
     route: &str,
     data: Payload,
     timeout: Option<Duration>,
+) -> Answer {
+    let answer = host.route_stream_apart(route, data, options(timeout), None);
+    match answer.await {
+        Ok(HostAnswer::Items(items)) => {
+            Answer::Items(Box::pin(stream::unfold(items, async |mut items| {
+                Some((next(&mut items).await?, items))
+            })))
+        }
+        Ok(HostAnswer::One(answer)) => reply(Ok(answer)).into(),
+        Err(error) => reply(Err(error)).into(),
+    }
+}
+
+/// As [`call`], of a handler that answers once.
+pub(super) async fn call_once(
+    host: &Host,
+    route: &str,
+    data: Payload,
+    timeout: Option<Duration>,
 ) -> Result<Payload, TaskError> {
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let options = match deadline {
+    host.route_apart(route, data, options(timeout)).await
+}
+
+async fn next(items: &mut ItemsApart) -> Option<(Response, Bytes)> {
+    Some(match items.next().await? {
+        Ok(item) => {
+            let (bytes, content_type) = item.into_parts();
+            let content_type = content_type.to_string();
+            (Response::Item { content_type }, bytes)
+        }
+        Err(error) => {
+            let error = (&error).into();
+            (Response::ItemFailed { error }, Bytes::new())
+        }
+    })
+}
+
+fn options(timeout: Option<Duration>) -> TaskOptions {
+    match timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
         Some(deadline) => TaskOptions::default().deadline(deadline),
         None => TaskOptions::default(),
-    };
-    host.route_apart(route, data, options).await
+    }
 }
 
 fn done(host: &Host, plugin: &str, result: Result<(), HostError>) -> (Response, Bytes) {

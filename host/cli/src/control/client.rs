@@ -64,7 +64,33 @@ impl ControlClient {
         request: Request,
         body: Bytes,
     ) -> Result<(Response, Bytes), ClientError> {
-        let mut stream = self.stream.take().ok_or(ClientError::Closed)?;
+        let stream = self.stream.take().ok_or(ClientError::Closed)?;
+        let mut answers = Answers::ask(stream, request, body).await?;
+        let answer = answers.next().await?;
+        self.stream = Some(answers.0);
+        Ok(answer)
+    }
+
+    /// As [`request`](Self::request), where the answer may have several frames.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub(crate) async fn ask(self, request: Request, body: Bytes) -> Result<Answers, ClientError> {
+        let stream = self.stream.ok_or(ClientError::Closed)?;
+        Answers::ask(stream, request, body).await
+    }
+}
+
+/// The frames of an answer. Dropping it hangs up, which cancels the request in the host.
+#[derive(Debug)]
+pub(crate) struct Answers(BufReader<UnixStream>);
+
+impl Answers {
+    async fn ask(
+        mut stream: BufReader<UnixStream>,
+        request: Request,
+        body: Bytes,
+    ) -> Result<Self, ClientError> {
         let header = serde_json::to_vec(&request).map_err(|source| FrameError::Json {
             kind: FrameKind::Request,
             source,
@@ -76,19 +102,27 @@ impl ControlClient {
             Err(FrameError::Io(error)) if is_hang_up(&error) => {}
             written => written?,
         }
-        match begun(&mut stream).await {
+        Ok(Self(stream))
+    }
+
+    /// The next frame, however long it takes; it is not lost where the wait is given up before it begins.
+    ///
+    /// # Errors
+    /// As [`ControlClient::request`].
+    pub(crate) async fn next(&mut self) -> Result<(Response, Bytes), ClientError> {
+        let stream = &mut self.0;
+        match begun(stream).await {
             Ok(true) => {}
             Ok(false) => return Err(ClientError::Closed),
             Err(error) if is_hang_up(&error) => return Err(ClientError::Closed),
             Err(error) => return Err(FrameError::Io(error).into()),
         }
-        let frame = read_frame(&mut stream, FrameKind::Response, &FrameLimits::default()).await?;
+        let frame = read_frame(stream, FrameKind::Response, &FrameLimits::default()).await?;
         let response =
             serde_json::from_slice(&frame.header).map_err(|source| FrameError::Json {
                 kind: FrameKind::Response,
                 source,
             })?;
-        self.stream = Some(stream);
         Ok((response, frame.body))
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use tokio::{
     io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader},
     time::timeout,
@@ -11,9 +12,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    answer::{Answer, Items},
     frame::{FrameError, FrameKind, FrameLimits, begun, read_frame, write_frame},
     message::{Request, Response},
 };
+
+const STOPPED: &str = "the host stopped before this task had ended";
 
 /// How the host's end tells its connections that it stops.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +40,7 @@ pub(super) async fn serve<S, H, F>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Request, Bytes) -> F,
-    F: Future<Output = (Response, Bytes)>,
+    F: Future<Output = Answer>,
 {
     let mut stream = BufReader::new(stream);
     loop {
@@ -57,13 +61,13 @@ pub(super) async fn serve<S, H, F>(
             // The frame is not read to its end, so the next one cannot be found.
             Err(error) => return refuse(&mut stream, limits, &error.to_string()).await,
         };
-        let (response, body) = match serde_json::from_slice(&header) {
+        let answered = match serde_json::from_slice(&header) {
             Ok(request) => tokio::select! {
                 biased;
                 done = handler(request, body) => done,
                 () = hung_up(&mut stream) => return,
                 () = stop.hard.cancelled() => {
-                    refused("the host stopped before this task had ended")
+                    refused(STOPPED).into()
                 }
             },
             Err(source) => refused(
@@ -72,9 +76,16 @@ pub(super) async fn serve<S, H, F>(
                     source,
                 }
                 .to_string(),
-            ),
+            )
+            .into(),
         };
-        if answer(&mut stream, limits, &response, body).await.is_err() {
+        let sent = match answered {
+            Answer::One(response, body) => {
+                answer(&mut stream, limits, &response, body).await.is_ok()
+            }
+            Answer::Items(items) => send(&mut stream, items, stop).await,
+        };
+        if !sent {
             return;
         }
     }
@@ -88,6 +99,42 @@ where
     let (response, body) = refused(message);
     // A peer that has gone needs no answer.
     let _ = answer(stream, limits, &response, body).await;
+}
+
+/// Sends items until there are none; false where the connection is of no use after that. The peer may take as long as it likes for each: somebody may be reading them.
+async fn send<S>(stream: &mut S, mut items: Items, stop: &Stop) -> bool
+where
+    S: AsyncBufRead + AsyncWrite + Unpin,
+{
+    let limits = FrameLimits {
+        stall: Duration::MAX,
+        ..FrameLimits::default()
+    };
+    let mut next = Some((Response::Opened, Bytes::new()));
+    loop {
+        let last = !matches!(
+            next,
+            Some((
+                Response::Opened | Response::Item { .. } | Response::ItemFailed { .. },
+                _
+            ))
+        );
+        let (response, body) = next.unwrap_or((Response::End, Bytes::new()));
+        let sent = tokio::select! {
+            biased;
+            sent = answer(stream, &limits, &response, body) => sent.is_ok(),
+            () = stop.hard.cancelled() => false,
+        };
+        if last || !sent {
+            return sent;
+        }
+        next = tokio::select! {
+            biased;
+            next = items.next() => next,
+            () = hung_up(stream) => return false,
+            () = stop.hard.cancelled() => Some(refused(STOPPED)),
+        };
+    }
 }
 
 /// Resolves when the peer has closed its end. One that has sent its next request early is not

@@ -23,6 +23,9 @@ pub(crate) enum Request {
         /// on the wire.
         #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
         timeout: Option<Duration>,
+        /// Whether the program reads items, where the handler answers a stream of them.
+        #[serde(default)]
+        streams: bool,
     },
     /// List the plugins.
     Plugins,
@@ -67,6 +70,20 @@ pub(crate) enum Response {
         /// The reply's content type.
         content_type: String,
     },
+    /// The task is answered item by item: frames follow, up to [`End`](Self::End).
+    Opened,
+    /// One item of a task's answer; the frame's body is the item.
+    Item {
+        /// The item's content type.
+        content_type: String,
+    },
+    /// An error in the place of an item; others may follow it.
+    ItemFailed {
+        /// What is wrong.
+        error: WireError,
+    },
+    /// There are no more items.
+    End,
     /// The task was run, or could not be admitted, and failed.
     Failed {
         /// Why.

@@ -8,6 +8,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`message`] | what is asked and answered |
+//! | `answer` | one frame, or one for each item |
 //! | [`frame`] | how a message becomes bytes |
 //! | `address` | where the socket is, and who may enter |
 //! | `lock` | one host on one state directory |
@@ -16,6 +17,11 @@
 //!
 //! Windows gets named pipes; until then both ends say that they are not there (`unsupported`).
 
+#[cfg_attr(
+    not(unix),
+    allow(dead_code, reason = "named pipes will carry the same answers")
+)]
+mod answer;
 mod error;
 #[cfg_attr(
     not(unix),
@@ -40,13 +46,14 @@ mod unsupported;
 #[cfg(all(test, unix))]
 mod tests;
 
+pub(crate) use answer::{Answer, Items};
 pub(crate) use error::ClientError;
 pub(crate) use message::{Request, Response, WireError};
 
 #[cfg(not(unix))]
-pub(crate) use unsupported::{ControlClient, ControlServer, ServerLimits};
+pub(crate) use unsupported::{Answers, ControlClient, ControlServer, ServerLimits};
 #[cfg(unix)]
 pub(crate) use {
-    client::ControlClient,
+    client::{Answers, ControlClient},
     server::{ControlServer, ServerLimits},
 };

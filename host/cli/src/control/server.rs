@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     address::{ControlDirectory, admits},
+    answer::Answer,
     connection::{self, Stop},
     error::ControlError,
     frame::FrameLimits,
     lock::StateLock,
-    message::{Request, Response},
+    message::Request,
 };
 
 /// How long the farewell to a peer that is not served may take, and the last answers at the end.
@@ -96,7 +97,7 @@ impl ControlServer {
     ) -> Result<StateLock, ControlError>
     where
         H: Fn(Request, Bytes) -> F + Send + Sync + 'static,
-        F: Future<Output = (Response, Bytes)> + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
     {
         let Self {
             listener,

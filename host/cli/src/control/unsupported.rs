@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    answer::Answer,
     error::{ClientError, ControlError},
     message::{Request, Response},
 };
@@ -45,8 +46,21 @@ impl ControlServer {
     ) -> Result<StateLock, ControlError>
     where
         H: Fn(Request, Bytes) -> F + Send + Sync + 'static,
-        F: Future<Output = (Response, Bytes)> + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
     {
+        match self.never {}
+    }
+}
+
+/// The frames of an answer: never made here.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    never: Infallible,
+}
+
+impl Answers {
+    /// Cannot be called, since there is no client.
+    pub(crate) async fn next(&mut self) -> Result<(Response, Bytes), ClientError> {
         match self.never {}
     }
 }
@@ -70,6 +84,11 @@ impl ControlClient {
         _request: Request,
         _body: Bytes,
     ) -> Result<(Response, Bytes), ClientError> {
+        match self.never {}
+    }
+
+    /// Cannot be called, since there is no client.
+    pub(crate) async fn ask(self, _request: Request, _body: Bytes) -> Result<Answers, ClientError> {
         match self.never {}
     }
 }

@@ -130,7 +130,7 @@ fn logged(log: &Path) -> Result<Vec<String>, Failure> {
 }
 
 async fn call(host: &Host, route: &str, data: Payload) -> Result<Payload, Failure> {
-    let answer = serve::call(host, route, data, None);
+    let answer = serve::call_once(host, route, data, None);
     let answer = waiting(&format!("waiting for {route}"), answer).await;
     Ok(answer.map_err(|error| WireError::from(&error))?)
 }

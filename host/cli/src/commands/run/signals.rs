@@ -1,7 +1,7 @@
 //! The signals that end a host: on Unix heard on a thread of their own.
 
 #[cfg(unix)]
-pub(super) use unix::Signals;
+pub(in crate::commands) use unix::Signals;
 
 #[cfg(unix)]
 mod unix {
@@ -12,14 +12,14 @@ mod unix {
     use crate::exit::Failure;
 
     /// Hears SIGINT and SIGTERM until it is dropped.
-    pub(in super::super) struct Signals {
+    pub(in crate::commands) struct Signals {
         heard: mpsc::UnboundedReceiver<&'static str>,
         handle: Handle,
     }
 
     impl Signals {
         /// Signals are heard from here on, and do not end the process by themselves.
-        pub(in super::super) fn listen() -> Result<Self, Failure> {
+        pub(in crate::commands) fn listen() -> Result<Self, Failure> {
             let failed = |error| Failure::new(format!("signals cannot be listened for: {error}"));
             let mut signals = Heard::new([SIGINT, SIGTERM]).map_err(failed)?;
             let handle = signals.handle();
@@ -43,7 +43,7 @@ mod unix {
         }
 
         /// The next one.
-        pub(in super::super) async fn next(&mut self) -> &'static str {
+        pub(in crate::commands) async fn next(&mut self) -> &'static str {
             match self.heard.recv().await {
                 Some(signal) => signal,
                 // The thread is gone: no signal will be heard any more.
@@ -60,15 +60,15 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(super) struct Signals;
+pub(in crate::commands) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(super) fn listen() -> Result<Self, crate::exit::Failure> {
+    pub(in crate::commands) fn listen() -> Result<Self, crate::exit::Failure> {
         Ok(Self)
     }
 
-    pub(super) async fn next(&mut self) -> &'static str {
+    pub(in crate::commands) async fn next(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

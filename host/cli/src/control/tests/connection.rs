@@ -129,6 +129,7 @@ async fn an_answer_whose_header_is_too_long_is_refused() {
                 Response::Plugins(serde_json::Value::String("x".repeat(64 << 20))),
                 Bytes::new(),
             )
+                .into()
         };
         serve(far, &huge, &FrameLimits::default(), IDLE, &Stop::default()).await;
     });

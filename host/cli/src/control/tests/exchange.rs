@@ -92,7 +92,7 @@ async fn a_failure_arrives_whole() {
     let answer = Response::Failed { error };
     let sent = answer.clone();
     let _server = Running::start(dir.path(), move |_, _| {
-        std::future::ready((sent.clone(), Bytes::new()))
+        std::future::ready((sent.clone(), Bytes::new()).into())
     });
 
     let received = connect(dir.path())

@@ -10,6 +10,7 @@ fn a_call_is_written_with_its_timeout_in_seconds() {
         route: "analyze_data".into(),
         content_type: "text/csv".into(),
         timeout: Some(Duration::from_millis(2500)),
+        streams: true,
     };
 
     let written = to_value(&request).unwrap();
@@ -17,7 +18,7 @@ fn a_call_is_written_with_its_timeout_in_seconds() {
     assert_eq!(
         written,
         json!({"kind": "call", "value": {
-            "route": "analyze_data", "content_type": "text/csv", "timeout": 2.5
+            "route": "analyze_data", "content_type": "text/csv", "timeout": 2.5, "streams": true
         }})
     );
     assert_eq!(from_value::<Request>(written).unwrap(), request);
@@ -83,4 +84,28 @@ fn a_failure_needs_a_kind_and_a_message_only() {
         agent: None,
     };
     assert_eq!(read, Response::Failed { error });
+}
+
+#[test]
+fn a_program_that_says_nothing_of_streams_gets_none() {
+    let read = from_value(json!({"kind": "call", "value": {
+        "route": "r", "content_type": "text/plain"
+    }}))
+    .unwrap();
+
+    assert!(matches!(read, Request::Call { streams: false, .. }));
+}
+
+#[test]
+fn the_frames_of_a_stream_are_named() {
+    assert_eq!(
+        to_value(Response::Item {
+            content_type: "text/csv".into()
+        })
+        .unwrap(),
+        json!({"kind": "item", "value": {"content_type": "text/csv"}})
+    );
+    for (written, response) in [("opened", Response::Opened), ("end", Response::End)] {
+        assert_eq!(to_value(&response).unwrap(), json!({ "kind": written }));
+    }
 }

@@ -7,6 +7,7 @@ mod address;
 mod connection;
 mod exchange;
 mod frame;
+mod items;
 mod message;
 mod server;
 
@@ -20,7 +21,7 @@ use super::error::ControlError;
 use super::frame::FrameLimits;
 use super::lock::StateLock;
 use super::{
-    ClientError, ControlClient, ControlServer, Request, Response, ServerLimits, WireError,
+    Answer, ClientError, ControlClient, ControlServer, Request, Response, ServerLimits, WireError,
 };
 
 /// A server with a handler, in a task of its own.
@@ -33,7 +34,7 @@ impl Running {
     fn start<H, F>(state_dir: &Path, handler: H) -> Self
     where
         H: Fn(Request, Bytes) -> F + Send + Sync + 'static,
-        F: Future<Output = (Response, Bytes)> + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
     {
         Self::start_with(state_dir, ServerLimits::default(), handler)
     }
@@ -41,7 +42,7 @@ impl Running {
     fn start_with<H, F>(state_dir: &Path, limits: ServerLimits, handler: H) -> Self
     where
         H: Fn(Request, Bytes) -> F + Send + Sync + 'static,
-        F: Future<Output = (Response, Bytes)> + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
     {
         let server = ControlServer::bind(state_dir).unwrap();
         let shutdown = CancellationToken::new();
@@ -56,8 +57,8 @@ impl Running {
 }
 
 /// Answers a call with its own payload, and says the route in place of the content type.
-async fn echo(request: Request, body: Bytes) -> (Response, Bytes) {
-    match request {
+async fn echo(request: Request, body: Bytes) -> Answer {
+    let answer = match request {
         Request::Call { route, .. } => (
             Response::Reply {
                 content_type: route,
@@ -77,7 +78,8 @@ async fn echo(request: Request, body: Bytes) -> (Response, Bytes) {
         Request::Reload { plugin, .. }
         | Request::Enable { plugin }
         | Request::Disable { plugin } => (Response::Done(plugin.into()), body),
-    }
+    };
+    answer.into()
 }
 
 fn call(route: &str) -> Request {
@@ -85,6 +87,7 @@ fn call(route: &str) -> Request {
         route: route.into(),
         content_type: "text/plain".into(),
         timeout: None,
+        streams: true,
     }
 }
 
