@@ -210,7 +210,7 @@ async fn a_stream_that_holds_its_thread_is_given_up() {
     assert_eq!(told, ["one", "two", error]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_task_that_is_tried_again_may_take_longer_than_one_attempt() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -224,8 +224,8 @@ async fn a_task_that_is_tried_again_may_take_longer_than_one_attempt() {
         })
     });
     // Two attempts take longer than one and the grace.
-    let policy = RoutePolicy::default().timeout(Duration::from_millis(800));
-    let host = Host::builder()
+    let policy = RoutePolicy::default().timeout(Duration::from_secs(30));
+    let host = on_this_runtime()
         .agent("r", slow)
         .default_policy(policy.idempotent(true))
         .build()
