@@ -241,3 +241,33 @@ async fn a_task_that_is_tried_again_may_take_longer_than_one_attempt() {
     assert!(matches!(answer, Ok(Answer::One(_))), "{answer:?}");
     host.shutdown().await;
 }
+
+/// Its items are read by nobody: the handler is ended all the same, and its library goes.
+#[tokio::test]
+async fn a_reader_that_takes_nothing_does_not_keep_a_generation() {
+    let host = crate::harness::Setup::with(&["streams"])
+        .journal("streams")
+        .tune(|builder| builder.drain_timeout(Duration::from_millis(50)))
+        .start()
+        .await;
+    let options = TaskOptions::default();
+    let answer = host.route_stream_apart("endless", "".into(), options, None);
+    let Answer::Items(mut items) = answer.await.unwrap() else {
+        panic!("it streams");
+    };
+    assert!(items.next().await.unwrap().is_ok());
+    host.reload("streams").await.unwrap();
+    host.until("the first generation is unloaded", |host| {
+        host.status("streams").history[1].end.as_deref() == Some("unloaded")
+    })
+    .await;
+    assert_eq!(host.place.journal().lines(), ["endless dropped"]);
+    let error = loop {
+        match items.next().await.unwrap() {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    host.shutdown().await;
+}

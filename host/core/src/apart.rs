@@ -155,7 +155,16 @@ async fn hand_on(
         return;
     }
     // A place first: a reader that takes nothing is not read ahead of.
-    while let Ok(place) = items.reserve().await {
+    loop {
+        let place = tokio::select! {
+            biased;
+            place = items.reserve() => place,
+            // The agent is not kept by a reader that takes nothing.
+            () = stream.cut() => items.reserve().await,
+        };
+        let Ok(place) = place else {
+            return;
+        };
         match stream.next().await {
             Some(item) => place.send(item),
             None => return,

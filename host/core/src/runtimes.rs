@@ -68,7 +68,7 @@ impl ComeBy {
         }
     }
 
-    /// Waits for something on a thread of the embedder's, and meanwhile passes by when asked to.
+    /// Waits for something on a thread that no runtime has sleep, the embedder's or one of its own, and meanwhile passes by when asked to.
     pub(crate) async fn while_waiting<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         loop {
@@ -184,10 +184,11 @@ impl Runtimes {
         };
         let task = match &self.workers {
             Workers::Own(_) => {
-                let handle = self.workers().clone();
+                let (handle, come_by) = (self.workers().clone(), self.come_by.clone());
                 self.workers().spawn_blocking(move || {
                     let _may_block = may_block();
-                    handle.block_on(work)
+                    // It may wait for long, for a reader say, with what it has of a library that is to be closed.
+                    handle.block_on(come_by.while_waiting(work))
                 })
             }
             Workers::Shared(handle) => handle.spawn(work),

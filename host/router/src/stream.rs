@@ -16,7 +16,7 @@ use crate::{Payload, PayloadStream, Task, TaskError, refusal};
 pub(crate) struct Items {
     /// Empty once it has ended.
     items: Option<PayloadStream>,
-    /// None once it was taken out.
+    /// None once it was taken out, or the host has ended the stream.
     seat: Option<Seat>,
     pub(crate) task: Task,
     /// Whether one of them was an error.
@@ -137,6 +137,8 @@ impl Items {
             .expect("it is taken out in `close` alone");
         let error = fail_mid_way(seat, self.failed, error(seat));
         self.drop_items();
+        // Its reader may be long in coming.
+        self.seat = None;
         error
     }
 

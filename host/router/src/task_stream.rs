@@ -103,6 +103,16 @@ impl TaskStream {
         })
     }
 
+    /// Ends when the host ends the stream, since its agent is replaced or the router stops: for a reader that waits for something else meanwhile, so that the agent need not wait for it.
+    /// The error is the next item. Before the stream is open, and after its end, this never ends.
+    pub async fn cut(&mut self) {
+        poll_fn(|cx| match &mut self.state {
+            State::Open(open) => open.watch.poll_cut(&mut open.items, &self.shared, cx),
+            _ => Poll::Pending,
+        })
+        .await;
+    }
+
     /// The next item; none after the last.
     pub async fn next(&mut self) -> Option<Result<Payload, TaskError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
@@ -201,6 +211,8 @@ struct Watch {
     limit: Duration,
     end: Option<Instant>,
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// What it was cut off with, for a reader that was elsewhere.
+    cut_with: Option<TaskError>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether the reader waits, so that the timer is set.
     waits: bool,
@@ -215,6 +227,7 @@ impl Watch {
             limit: policy.item_timeout.unwrap_or(policy.timeout),
             end: items.task.end(),
             cut: Box::pin(async move { lifecycle.cut_since(run).await }),
+            cut_with: None,
             timer: None,
             waits: false,
         }
@@ -226,6 +239,9 @@ impl Watch {
         shared: &Shared,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Payload, TaskError>>> {
+        if let Some(error) = self.cut_with.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         // Looked at before each item too: an agent that always has one would go on for ever.
         if items.is_cut() {
             return Poll::Ready(Some(Err(items.replaced())));
@@ -263,6 +279,23 @@ impl Watch {
             items.time_out(self.limit)
         };
         Poll::Ready(Some(Err(error)))
+    }
+
+    fn poll_cut(&mut self, items: &mut Items, shared: &Shared, cx: &mut Context<'_>) -> Poll<()> {
+        if self.cut_with.is_some() {
+            return Poll::Ready(());
+        }
+        // In this order: a ring after the look is heard.
+        let stops = shared.lifecycle.run() != self.run || self.cut.as_mut().poll(cx).is_ready();
+        let error = if items.is_cut() {
+            items.replaced()
+        } else if stops {
+            items.cut_off()
+        } else {
+            return Poll::Pending;
+        };
+        self.cut_with = Some(error);
+        Poll::Ready(())
     }
 
     /// From when the reader first waits for an item; false where there is no timer to be had.

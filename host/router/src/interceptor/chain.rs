@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Interceptor, Interceptors, Outcome, Step, TaskRequest, Verdict, layer::Layered};
+use super::{Hook, Interceptors, Outcome, Step, TaskRequest, Verdict, layer::Layered};
 use crate::address::Only;
 use crate::defeat::Defeat;
 use crate::errand::{Errand, First};
 use crate::kept::Kept;
-use crate::lifecycle::Waiting;
+use crate::lifecycle::{Lifecycle, Waiting};
 use crate::panics::{caught, message_of};
 use crate::router::Shared;
 use crate::under_way::Output;
@@ -68,14 +68,15 @@ impl Course {
             course: self.clone(),
             at: 0,
         };
-        let mut rest = pin!(handed_over(rest.go(task, data), waiting));
+        let rest = handed_over(rest.go(task, data), &shared.lifecycle, waiting);
+        let mut rest = pin!(rest);
         let end = tokio::select! {
             biased;
-            concluded = &mut rest => return concluded,
+            (concluded, _) = &mut rest => return concluded,
             end = alarm => end,
         };
         let error = match end {
-            End::TimedOut if self.is_over.load(Ordering::Relaxed) => return rest.await,
+            End::TimedOut if self.is_over.load(Ordering::Relaxed) => return rest.await.0,
             End::TimedOut => refusal::deadline_in_interceptors(&route),
             End::CutOff => refusal::cut_off(&route),
         };
@@ -135,23 +136,18 @@ impl Rest {
             };
             match course.steps.0.get(at) {
                 None => attempts(course, task, data).await,
-                Some(Step::Hook(hook)) if is_own(&**hook, &task) => next.go(task, data).await,
+                Some(Step::Hook(hook)) if is_own(hook, &task) => next.go(task, data).await,
                 Some(Step::Hook(hook)) => next.with_hook(hook, task, data).await,
                 Some(Step::Layer(layer)) => next.within_layer(layer, task, data).await,
             }
         })
     }
 
-    async fn with_hook(
-        self,
-        hook: &Arc<dyn Interceptor>,
-        task: Task,
-        mut data: Payload,
-    ) -> Concluded {
+    async fn with_hook(self, hook: &Hook, task: Task, mut data: Payload) -> Concluded {
         let course = self.course.clone();
         let waiting = course.shared.lifecycle.wait();
         let before = course
-            .within_limit(caught(|| hook.before(&task, &mut data)))
+            .within_limit(caught(|| hook.interceptor.before(&task, &mut data)))
             .await;
         let refused = |error: TaskError| {
             let error = error.with_route(task.gate().name().clone());
@@ -164,16 +160,18 @@ impl Rest {
             Some(Ok(Err(error))) => return refused(error),
             Some(Err(panic)) => {
                 return refused(refusal::interceptor_panicked(
-                    hook.name(),
+                    &hook.name,
                     message_of(&*panic),
                 ));
             }
-            None => return refused(refusal::interceptor_too_slow(hook.name(), course.limit)),
+            None => return refused(refusal::interceptor_too_slow(&hook.name, course.limit)),
         };
-        let mut concluded = handed_over(self.go(task.clone(), data), waiting).await;
+        let rest = self.go(task.clone(), data);
+        let lifecycle = &course.shared.lifecycle;
+        let (mut concluded, _waiting) = handed_over(rest, lifecycle, waiting).await;
         course.is_over.store(true, Ordering::Relaxed);
         let after = After {
-            course,
+            course: course.clone(),
             hook: hook.clone(),
             task,
         };
@@ -215,18 +213,21 @@ async fn attempts(course: Arc<Course>, task: Task, data: Payload) -> Concluded {
 }
 
 /// Whether the interceptor sent the task itself, or one that it is nested in.
-fn is_own(hook: &dyn Interceptor, task: &Task) -> bool {
+fn is_own(hook: &Hook, task: &Task) -> bool {
     std::iter::successors(Some(task), |task| task.parent())
-        .any(|task| task.sender() == Some(hook.name()))
+        .any(|task| task.sender() == Some(&*hook.name))
 }
 
-/// What is counted as waiting is counted so until what comes next has been begun, and counts itself.
-async fn handed_over<T>(next: Pin<Box<dyn Future<Output = T> + Send>>, waiting: Waiting<'_>) -> T {
-    let (mut next, mut waiting) = (pin!(next), Some(waiting));
+/// What is counted as waiting is counted so until what comes next has been begun, and counts itself; and again from before that has ended.
+async fn handed_over<'a, T>(
+    mut next: Pin<Box<dyn Future<Output = T> + Send>>,
+    lifecycle: &'a Lifecycle,
+    waiting: Waiting<'a>,
+) -> (T, Waiting<'a>) {
+    let mut waiting = Some(waiting);
     std::future::poll_fn(|cx| {
-        let poll = next.as_mut().poll(cx);
-        waiting.take();
-        poll
+        let waiting = waiting.take().unwrap_or_else(|| lifecycle.wait());
+        next.as_mut().poll(cx).map(|done| (done, waiting))
     })
     .await
 }
@@ -234,7 +235,7 @@ async fn handed_over<T>(next: Pin<Box<dyn Future<Output = T> + Send>>, waiting: 
 /// What an interceptor is told when all is over.
 pub(crate) struct After {
     course: Arc<Course>,
-    hook: Arc<dyn Interceptor>,
+    hook: Hook,
     task: Task,
 }
 
@@ -250,8 +251,8 @@ impl After {
             attempts: course.attempts(),
             took: course.began.elapsed(),
         };
-        let told = caught(|| hook.after(task, &outcome));
-        let (interceptor, route) = (hook.name(), task.route());
+        let told = caught(|| hook.interceptor.after(task, &outcome));
+        let (interceptor, route) = (&*hook.name, task.route());
         match course.within_limit(told).await {
             Some(Ok(())) => {}
             Some(Err(panic)) => {

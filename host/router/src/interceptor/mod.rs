@@ -22,7 +22,7 @@ pub use layer::{TaskRequest, TaskResponse, TaskService};
 ///
 /// Those tasks are left out that the interceptor sent itself, and those nested in them: whose [sender](crate::TaskOptions::sender) has its name.
 pub trait Interceptor: Send + Sync + 'static {
-    /// Its name: in errors, and as the sender of tasks that it sends itself.
+    /// Its name: in errors, and as the sender of tasks that it sends itself. Asked once, as it is put in a list.
     fn name(&self) -> &str;
 
     /// Called before the task's first attempt, and before it has a place. It may change the data. An error refuses the task, and is its caller's answer: there is no retry and no
@@ -79,8 +79,15 @@ pub struct Interceptors(Arc<[Step]>);
 
 #[derive(Clone)]
 pub(crate) enum Step {
-    Hook(Arc<dyn Interceptor>),
+    Hook(Hook),
     Layer(Arc<dyn Layered>),
+}
+
+/// An interceptor by its name.
+#[derive(Clone)]
+pub(crate) struct Hook {
+    name: Arc<str>,
+    interceptor: Arc<dyn Interceptor>,
 }
 
 impl Interceptors {
@@ -93,7 +100,8 @@ impl Interceptors {
     /// One more, after those that are there.
     #[must_use]
     pub fn with(self, interceptor: Arc<dyn Interceptor>) -> Self {
-        self.and(Step::Hook(interceptor))
+        let name = interceptor.name().into();
+        self.and(Step::Hook(Hook { name, interceptor }))
     }
 
     /// A layer of `tower`'s, or one like it, after those that are there. It is put round [`TaskService`] once, and what it keeps is shared by the tasks of all routes. A stop of the
@@ -128,7 +136,7 @@ impl Interceptors {
 impl fmt::Debug for Interceptors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.0.iter().map(|step| match step {
-            Step::Hook(hook) => hook.name(),
+            Step::Hook(hook) => &*hook.name,
             Step::Layer(_) => "(layer)",
         });
         f.debug_list().entries(names).finish()

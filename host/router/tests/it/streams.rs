@@ -489,3 +489,29 @@ async fn an_agent_may_say_later_whether_it_streams() {
         (ErrorKind::Timeout, 150)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_elsewhere_can_let_the_agent_go_at_once() {
+    for stops in [false, true] {
+        let router = router(RoutePolicy::default());
+        let (agent, _, dropped) = counted();
+        let id = router.register_agent("r", agent).await.unwrap();
+        let mut items = router.route_stream("r", "");
+        items.next().await.unwrap().unwrap();
+        let elsewhere = tokio::time::timeout(Duration::from_secs(99), items.cut());
+        assert!(elsewhere.await.is_err(), "nobody ends it");
+        let end = async {
+            tokio::task::yield_now().await;
+            if stops {
+                return router.stop(Duration::ZERO).await - 1;
+            }
+            let (_, leaving) = router.exchange(&[id], Vec::new()).unwrap();
+            leaving.cut_off().await
+        };
+        let ((), left) = tokio::join!(items.cut(), end);
+        assert_eq!((left, dropped.load(Ordering::SeqCst)), (0, 1));
+        let error = items.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert!(items.next().await.is_none());
+    }
+}
