@@ -63,6 +63,7 @@ mod streams;
 mod threads;
 mod typed;
 mod unloading;
+mod wired_interceptors;
 mod wired_routing;
 
 mod harness;

@@ -56,6 +56,7 @@ mod opening;
 mod options;
 mod panics;
 mod plugin;
+mod policed;
 mod policies;
 mod posts;
 mod quarantine;

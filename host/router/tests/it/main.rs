@@ -15,6 +15,7 @@ mod failures;
 mod fairness;
 mod hooks;
 mod interceptors;
+mod layers;
 mod lifecycle;
 mod nesting;
 mod outcomes;
@@ -24,6 +25,7 @@ mod retries;
 mod retry_limits;
 mod sending;
 mod strategies;
+mod stream_ends;
 mod streams;
 mod timeouts;
 
