@@ -1,19 +1,16 @@
 //! What stands before and after every task.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agentsys_router::{
     Agent, AgentInfo, ErrorKind, Fallback, Intercepting, Interceptor, Interceptors, Labels,
     Outcome, Payload, Reply, RoutePolicy, Router, RouterConfig, Task, TaskError, TaskOptions,
-    TaskRequest, TaskResponse, Verdict, agent_fn, agent_fn_with,
+    Verdict, agent_fn, agent_fn_with,
 };
 use futures_util::stream;
 use tokio::time::{Instant, sleep};
-use tower::ServiceExt;
-use tower::limit::ConcurrencyLimitLayer;
-use tower::timeout::TimeoutLayer;
 
 use crate::{begun, busy, held, loads, named, silent, text};
 

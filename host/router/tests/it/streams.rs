@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use agentsys_router::{
-    Agent, AgentInfo, ErrorKind, Fallback, Payload, PayloadStream, Reply, RoutePolicy, Router,
-    Task, TaskError, TaskOptions, TaskStream,
+    Agent, AgentInfo, ErrorKind, Fallback, Payload, PayloadStream, Reply, RoutePolicy, Task,
+    TaskError, TaskOptions, TaskStream,
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, sleep};
