@@ -66,14 +66,13 @@ impl Post {
             let stands = Arc::clone(&serving.stands);
             let change = stands.changed.notified();
             let Some(standing) = Stands::enter(&stands) else {
-                if !self.still_has(&serving) {
-                    continue;
-                }
-                if stands.are_closed() {
+                // In this order: what is closed for another generation has left its post before.
+                if !stands.are_closed() {
+                    drop(serving);
+                    change.await;
+                } else if self.still_has(&serving) {
                     return None;
                 }
-                drop(serving);
-                change.await;
                 continue;
             };
             let there = match serving.another() {
@@ -106,7 +105,17 @@ impl Post {
     }
 
     fn serving(&self) -> Option<Arc<Serving>> {
-        self.0.load().as_ref()?.upgrade()
+        loop {
+            let there = self.0.load_full()?;
+            if let Some(serving) = there.upgrade() {
+                return Some(serving);
+            }
+            // It may have gone between the two looks, since another has come.
+            let now = self.0.load();
+            if now.as_ref().is_some_and(|now| Arc::ptr_eq(now, &there)) {
+                return None;
+            }
+        }
     }
 }
 
@@ -142,7 +151,10 @@ impl Stand {
 pub(crate) struct Stands {
     count: AtomicUsize,
     state: AtomicU8,
+    /// Tells callers who wait to look again.
     changed: Notify,
+    /// Tells whoever waits for callers that one is gone.
+    gone: Notify,
 }
 
 const OPEN: u8 = 0;
@@ -179,11 +191,11 @@ impl Stands {
     /// Ends when nobody calls.
     pub(crate) async fn idle(&self) {
         loop {
-            let change = self.changed.notified();
+            let gone = self.gone.notified();
             if self.count() == 0 {
                 return;
             }
-            change.await;
+            gone.await;
         }
     }
 
@@ -204,7 +216,7 @@ impl Drop for Standing {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::SeqCst);
         if self.0.state.load(Ordering::SeqCst) != OPEN {
-            self.0.tell();
+            self.0.gone.notify_waiters();
         }
     }
 }
