@@ -225,3 +225,32 @@ async fn a_section_of_a_route_that_nobody_has_is_told_with_the_one_that_may_be_m
     let expected = "agentsys.toml:4:1: router.routes.cuont: no plugin here has such a route; did you mean \"count\"?";
     assert_eq!(told, [expected]);
 }
+
+#[tokio::test]
+async fn plugins_and_routes_that_are_named_and_not_there_are_told_too() {
+    let text = r#"
+        [host]
+        plugin_dirs = []
+        [router]
+        interceptors = ["activity-loger"]
+        [router.routes.count]
+        strategy = "plugin:priority"
+        fallback = { route = "cuont" }
+        "#;
+    let count = agent_fn("count", "Counts.", async |data: Payload| Ok(data));
+    let builder = Host::builder()
+        .config_from(Sources::new().text("agentsys.toml", text))
+        .agent("count", count);
+    let found = builder.examine().await.unwrap();
+    let warnings = found.loaded.warnings.iter().map(ToString::to_string);
+    let told: Vec<String> = warnings.collect();
+    let expected = [
+        "router.routes.count.fallback: no plugin here has a route \"cuont\"; did you mean \"count\"?",
+        "router.routes.count.strategy: no plugin here is named \"priority\"",
+        "router.interceptors: no plugin here is named \"activity-loger\"",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.ends_with(expected), "{told:#?}");
+    }
+}

@@ -11,7 +11,7 @@ use agentsys_router::{Agent, Interceptors, RoutePolicy, RoutingStrategy};
 use agentsys_storage::{Storage, StorageBackend, StorageConfig};
 use tokio::runtime::Handle;
 
-use crate::config::{Config, LONGEST, Loaded, Sources};
+use crate::config::{Config, InterceptorSection, LONGEST, Loaded, OF_PLUGIN, Sources};
 use crate::error::HostError;
 use crate::following::ConfigFiles;
 use crate::options::PluginOptions;
@@ -162,6 +162,22 @@ impl HostBuilder {
     pub fn interceptors(mut self, interceptors: Interceptors) -> Self {
         self.interceptors = interceptors;
         self
+    }
+
+    /// Has a plugin stand before and after every task, after those that are named already: as `[router] interceptors` does.
+    #[must_use]
+    pub fn intercept(self, plugin: &str) -> Self {
+        let section = InterceptorSection::new(plugin);
+        self.change(|config| config.router.interceptors.push(section))
+    }
+
+    /// Has a plugin choose who does the tasks of a route: as `strategy = "plugin:NAME"` does.
+    #[must_use]
+    pub fn strategy_of(self, route: &str, plugin: &str) -> Self {
+        let (route, strategy) = (route.to_owned(), format!("{OF_PLUGIN}{plugin}"));
+        self.change(|config| {
+            config.router.routes.entry(route).or_default().strategy = Some(strategy)
+        })
     }
 
     /// A strategy of the program's own: a config may name it, and [`RoutePolicy::strategy`] takes it too.

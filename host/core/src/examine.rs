@@ -6,7 +6,7 @@ use agentsys_loader::Generation;
 
 use crate::builder::HostBuilder;
 use crate::building::Prepared;
-use crate::config::{ConfigProblem, Loaded, PluginSchema};
+use crate::config::{ConfigProblem, FallbackSection, Loaded, OF_PLUGIN, PluginSchema};
 use crate::error::{HostError, PluginError, did_you_mean};
 use crate::ground::Ground;
 use crate::lifecycle::{CLOSE_GRACE, Entry, Origin, Uses, unmet, uses};
@@ -73,7 +73,10 @@ impl HostBuilder {
             .chain(agents)
             .collect();
         let mut loaded = Loaded::clone(&loaded);
-        let warnings = unknown_routes(&loaded, &routes);
+        let names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
+        let mut warnings = unknown_routes(&loaded, &routes);
+        warnings.extend(unknown_fallbacks(&loaded, &routes));
+        warnings.extend(unknown_plugins(&loaded, &names));
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -96,6 +99,51 @@ fn unknown_routes(loaded: &Loaded, routes: &[&str]) -> Vec<ConfigProblem> {
             let hint = did_you_mean(name, routes.iter().copied());
             let message = format!("no plugin here has such a route{hint}");
             loaded.problem(&["router", "routes", name], &message)
+        })
+        .collect()
+}
+
+/// Fallbacks to routes that nobody has.
+fn unknown_fallbacks(loaded: &Loaded, routes: &[&str]) -> Vec<ConfigProblem> {
+    let router = &loaded.config.router;
+    let sections = router.routes.iter();
+    let of_routes = sections.map(|(name, section)| (vec!["routes", name], &section.fallback));
+    let all = of_routes.chain([(Vec::new(), &router.fallback)]);
+    all.filter_map(|(place, fallback)| {
+        let Some(FallbackSection::Route(route)) = fallback else {
+            return None;
+        };
+        if route.starts_with(serving::PROCESS) || routes.contains(&route.as_str()) {
+            return None;
+        }
+        let path = [vec!["router"], place, vec!["fallback"]].concat();
+        let hint = did_you_mean(route, routes.iter().copied());
+        let message = format!("no plugin here has a route {route:?}{hint}");
+        Some(loaded.problem(&path, &message))
+    })
+    .collect()
+}
+
+/// Plugins that are named as a strategy or an interceptor, and are not here.
+fn unknown_plugins(loaded: &Loaded, plugins: &[&str]) -> Vec<ConfigProblem> {
+    let router = &loaded.config.router;
+    let sections = router.routes.iter();
+    let of_routes = sections.map(|(name, section)| {
+        let strategy = section.strategy.as_deref().unwrap_or_default();
+        (vec!["router", "routes", name, "strategy"], strategy)
+    });
+    let strategies = of_routes
+        .chain([(vec!["router", "strategy"], router.strategy.as_str())])
+        .filter_map(|(path, strategy)| Some((path, strategy.strip_prefix(OF_PLUGIN)?)));
+    let interceptors = router.interceptors.iter();
+    let interceptors =
+        interceptors.map(|section| (vec!["router", "interceptors"], section.plugin.as_str()));
+    let named = strategies.chain(interceptors);
+    named
+        .filter(|(_, plugin)| !plugins.contains(plugin))
+        .map(|(path, plugin)| {
+            let hint = did_you_mean(plugin, plugins.iter().copied());
+            loaded.problem(&path, &format!("no plugin here is named {plugin:?}{hint}"))
         })
         .collect()
 }

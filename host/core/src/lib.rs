@@ -80,10 +80,11 @@ pub use agentsys_loader::{
 pub use agentsys_router::{
     Agent, AgentAnswer, AgentFuture, AgentId, AgentInfo, AgentMetrics, Backoff, Broadcast,
     Candidate, ContentType, Ejection, ErrorKind, Fallback, Intercepting, Interceptor, Interceptors,
-    Labels, Outcome, Payload, PayloadStream, Reply, ReplyFuture, RetryBudget, RouteMetrics,
-    RoutePolicy, RouteService, Router, RouterError, RoutingStrategy, Selection, Strategy, Summary,
-    Task, TaskError, TaskOptions, TaskRequest, TaskResponse, TaskService, TaskStream, TraceContext,
-    Verdict, agent_fn, agent_fn_sync, agent_fn_with,
+    Labels, MemberInfo, OpeningFuture, Outcome, Payload, PayloadStream, Reply, ReplyFuture,
+    RetryBudget, RouteInfo, RouteMetrics, RoutePolicy, RouteService, Router, RouterConfig,
+    RouterError, RoutingStrategy, Selection, Strategy, Summary, Task, TaskError, TaskOptions,
+    TaskRequest, TaskResponse, TaskService, TaskStream, TraceContext, TraceId, Verdict, agent_fn,
+    agent_fn_sync, agent_fn_with,
 };
 pub use agentsys_storage as storage;
 pub use apart::{Answer, ItemsApart};

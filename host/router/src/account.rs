@@ -8,6 +8,7 @@ use crate::defeat::Defeat;
 use crate::gate::Gate;
 use crate::observer;
 use crate::router::Shared;
+use crate::under_way::Output;
 use crate::{ErrorKind, Task, TaskError};
 
 /// What is owed for a task until its end.
@@ -36,9 +37,12 @@ impl Account {
         account
     }
 
-    pub(crate) fn succeed(&mut self) {
+    /// What is answered item by item is timed at its end.
+    pub(crate) fn succeed(&mut self, answer: &Output) {
         self.settled = true;
-        self.gate.meter.took(self.began.elapsed());
+        if matches!(answer, Output::One(_)) {
+            self.gate.meter.took(self.began.elapsed());
+        }
     }
 
     /// The last word on a task: counts it, tells the observer.

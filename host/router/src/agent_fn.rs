@@ -4,7 +4,17 @@ use std::sync::Arc;
 
 use crate::{Agent, AgentInfo, Payload, Reply, Task, TaskError};
 
-/// An agent made of an async closure.
+/// An agent made of an async closure. One that captures something gives each call a clone of it:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use agentsys_router::{agent_fn, Payload};
+/// let greeting: Arc<str> = "Hello".into();
+/// let greet = agent_fn("greet", "Greets by name.", move |name: Payload| {
+///     let greeting = greeting.clone();
+///     async move { Ok(format!("{greeting}, {}!", name.to_str().unwrap_or("you"))) }
+/// });
+/// ```
 ///
 /// ```
 /// # use agentsys_router::{agent_fn, Payload};

@@ -157,7 +157,7 @@ impl<'a> RouteTask<'a> {
         }
         match under_way::begin(seat, &task, data, cx) {
             Ok(Ok(answer)) => {
-                if let Some(began) = began {
+                if let (Some(began), Output::One(_)) = (began, &answer) {
                     task.gate().meter.took(began.elapsed());
                 }
                 Poll::Ready(Ok(answer))

@@ -122,7 +122,7 @@ impl Errand {
             };
             match concluded {
                 Ok(answer) => {
-                    self.account.succeed();
+                    self.account.succeed(&answer);
                     Ok(answer)
                 }
                 Err(defeat) => Err(self.account.fail(&self.task, &self.shared, defeat)),

@@ -151,7 +151,10 @@ pub(crate) fn no_stream_wanted(route: &Arc<str>, agent: &Arc<str>) -> TaskError 
 pub(crate) fn queue_full(route: &str, most: usize) -> TaskError {
     TaskError::new(
         ErrorKind::Overloaded,
-        format!("route {route:?} is overloaded: {most} tasks wait for a free place already (limit: max_queue)"),
+        match most {
+            0 => format!("route {route:?} is overloaded: all places are taken, and no task may wait (max_queue = 0)"),
+            _ => format!("route {route:?} is overloaded: {most} tasks wait for a free place already (limit: max_queue)"),
+        },
     )
     .with_route(route)
     .retryable(true)

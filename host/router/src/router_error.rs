@@ -1,6 +1,6 @@
 //! What can be wrong with a registration.
 
-use crate::TaskError;
+use crate::{ErrorKind, TaskError};
 
 /// Why the router refused a registration.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,6 +30,22 @@ pub enum RouterError {
         /// What it says.
         source: TaskError,
     },
+}
+
+/// So that who registers agents and sends tasks has one type of error.
+impl From<RouterError> for TaskError {
+    fn from(error: RouterError) -> Self {
+        let kind = match &error {
+            RouterError::InvalidRouteName { .. } => ErrorKind::InvalidInput,
+            RouterError::Initialize { source, .. } | RouterError::Cleanup { source, .. } => {
+                source.kind()
+            }
+        };
+        let causes =
+            std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        Self::new(kind, error.to_string()).with_causes(causes)
+    }
 }
 
 impl RouterError {

@@ -28,6 +28,7 @@ pub struct TaskStream {
     shared: Arc<Shared>,
     state: State,
     input_bytes: usize,
+    began: Option<Instant>,
     /// The first error, which has been counted.
     failure: Option<TaskError>,
 }
@@ -71,6 +72,7 @@ impl TaskStream {
             shared: shared.clone(),
             state: State::Opening(Box::pin(opening)),
             input_bytes,
+            began: None,
             failure: None,
         }
     }
@@ -87,6 +89,7 @@ impl TaskStream {
         let State::Opening(opening) = &mut self.state else {
             return Poll::Ready(Ok(None));
         };
+        self.began.get_or_insert_with(Instant::now);
         let (run, answer) = ready!(opening.as_mut().poll(cx));
         self.state = State::Ended;
         Poll::Ready(match answer {
@@ -158,6 +161,9 @@ impl Stream for TaskStream {
             let Some(afters) = afters else {
                 return next;
             };
+            if let (State::Open(open), Some(began)) = (&this.state, this.began) {
+                open.items.task.gate().meter.took(began.elapsed());
+            }
             if afters.is_empty() {
                 this.state = State::Ended;
                 return next;

@@ -86,6 +86,10 @@ impl<P: 'static> NoRoutes<P> for HandlersOf<P> {
 }
 
 /// What a handler returns, so that the macros can name the type of its value.
+#[diagnostic::on_unimplemented(
+    message = "a handler answers a `Result`, not `{Self}`",
+    label = "write `Result<…>` round it; the items of a stream are `Result`s too"
+)]
 pub trait Fallible {
     /// The type of what a handler answers when it does not fail.
     type Value;

@@ -28,7 +28,11 @@ use crate::payload::IntoPayload;
 use crate::plugin::Plugin;
 use crate::shown::look;
 
-/// A plugin that looks at tasks before and after: its host names it in `[router] interceptors`. It annotates a task, refuses it, or answers it itself.
+/// A plugin that looks at tasks before and after: its host names it in `[router] interceptors`. It annotates a task, refuses it, or answers it itself. A task that it refuses is neither tried
+/// again nor given a fallback.
+///
+/// Where it does not run, or panics before a task, tasks pass it by, unless the operator wrote `{ plugin = "guard", required = true }`: then they are refused as `Unavailable`. What it
+/// logs with `tracing` needs that crate among its dependencies.
 ///
 /// ```
 /// use agentsys_plugin::prelude::*;
@@ -88,7 +92,7 @@ pub trait Interceptor: Plugin {
         std::future::ready(Err(never_goes_on("before_later")))
     }
 
-    /// Looks at how a task ended, whoever answered it.
+    /// Looks at how a task ended, whoever answered it; not for one that it refused or answered itself, nor for one whose caller went away before the end.
     ///
     /// # Errors
     /// Reported; the task's answer is what it is.

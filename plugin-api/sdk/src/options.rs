@@ -19,10 +19,10 @@ use agentsys_abi::host::{FLAG_IDEMPOTENT, RawLabel, RawTaskOptions};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct TaskOptions {
-    deadline: Option<Instant>,
-    key: Option<Vec<u8>>,
-    idempotent: bool,
-    labels: Vec<(String, String)>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) idempotent: bool,
+    pub(crate) labels: Vec<(String, String)>,
 }
 
 impl TaskOptions {

@@ -80,7 +80,7 @@ pub trait RoutingStrategy: Plugin {
 pub enum Selection {
     /// The agent at that [place](Agent::place).
     Agent(usize),
-    /// None of them: the host chooses by itself.
+    /// None of them: the next in turn is taken, which the host counts and warns of.
     Nobody,
     /// That is not known yet: [`select_agent_later`](RoutingStrategy::select_agent_later) says it.
     Later,

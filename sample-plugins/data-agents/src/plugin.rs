@@ -69,8 +69,8 @@ impl DataAgents {
         run(request, self.limits).map_err(invalid)
     }
 
-    /// Takes a table through steps (all but sort) row by row, and answers with each row that is left: for tables larger than memory. It is CSV text, a file, or
-    /// objects that are sent as items.
+    /// Takes a table through steps (all but sort) row by row, and answers with each row that is left: for tables larger than memory. The input is JSON: `table` is CSV
+    /// text, or `file` one in the plugin's `folder`; or rows are sent as items.
     #[route("process_stream")]
     fn process_stream(
         &self,

@@ -73,10 +73,10 @@ pub struct RouterSection {
     /// How many tasks may be nested in each other, so that agents which call each other in a circle get an error.
     #[schemars(range(min = 1, max = 1000))]
     pub max_hops: u32,
-    /// The plugins that see every task before and after it is done, in this order. What a plugin does that does not run is left out, unless it is required: then tasks are refused.
+    /// The plugins that see every task before and after it is done, in this order. Tasks pass by a plugin that does not run, unless it is written as { plugin = "NAME", required = true }: then they are refused.
     #[schemars(with = "Vec<Written>")]
     pub interceptors: Vec<InterceptorSection>,
-    /// What a task that failed in the end gets in place of its error: what another route answers, or a fixed answer.
+    /// What a task that failed in the end gets in place of its error: what another route answers, or a fixed answer. Not where its data does not fit, an interceptor refused it, or a stream has begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "FallbackSection")]
     pub fallback: Option<FallbackSection>,

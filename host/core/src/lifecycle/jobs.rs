@@ -180,6 +180,18 @@ async fn start(
     }
 }
 
+/// What it does for others' tasks, beside its routes.
+fn offers(entry: &Entry) -> &'static str {
+    let running = entry.running.as_ref();
+    let description = running.map(|running| running.serving.generation.description());
+    match description.map(|said| (said.strategy, said.interceptor)) {
+        Some((true, true)) => ", a strategy and an interceptor",
+        Some((true, false)) => ", a strategy",
+        Some((false, true)) => ", an interceptor",
+        _ => "",
+    }
+}
+
 fn serves(driver: &Driver, entry: &Entry, took: Duration) {
     let (name, status) = (Arc::clone(&entry.name), entry.status());
     let version = status.version.unwrap_or_default();
@@ -187,6 +199,7 @@ fn serves(driver: &Driver, entry: &Entry, took: Duration) {
         1 => "1 route".to_owned(),
         n => format!("{n} routes"),
     };
+    let routes = format!("{routes}{}", offers(entry));
     let when = if entry.node.lazy {
         ", and is initialized by its first call".to_owned()
     } else {

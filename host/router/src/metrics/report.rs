@@ -26,7 +26,7 @@ pub struct RouteMetrics {
     pub under_way: usize,
     /// How many tasks wait for a place now.
     pub waiting: usize,
-    /// How long its tasks took, in seconds, from the first poll to the end: of those that were answered at once about one in 61 was measured, of the others each.
+    /// How long its tasks took, in seconds, from the first poll to the end, of streams to their last item; of those that were answered at once about one in 61 was measured, of the others each.
     pub latency: Summary,
     /// Its agents, in order of registration.
     pub agents: Vec<AgentMetrics>,

@@ -6,7 +6,7 @@ use crate::{ErrorKind, Payload, TaskError};
 
 /// In place of an answer that a route does not give: because its agents failed, or because it has none.
 ///
-/// It is for failures of the agents and the router, not of the caller: where the data does not fit, agents call each other in a circle, or the router stops, the error stands.
+/// It is for failures of the agents and the router, not of the caller: where the data does not fit, agents call each other in a circle, an interceptor refused the task, the router stops, or a stream has begun, the error stands.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Fallback {

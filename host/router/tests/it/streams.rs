@@ -332,3 +332,21 @@ async fn an_agent_may_say_later_whether_it_streams() {
         (ErrorKind::Timeout, 150)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_streams_time_is_that_to_its_last_item_for_route_and_agent_alike() {
+    let router = router(RoutePolicy::default());
+    let agent = streams(|_| {
+        let waits = |at| async move {
+            sleep(Duration::from_secs(1)).await;
+            number(at)
+        };
+        stream::iter(0..3).then(waits)
+    });
+    router.register_agent("r", agent).await.unwrap();
+    read(router.route_stream("r", "")).await;
+    let route = &router.metrics()[0];
+    let (of_route, of_agent) = (&route.latency, &route.agents[0].latency);
+    assert_eq!((of_route.count, of_agent.count), (1, 1));
+    assert_eq!((of_route.max, of_agent.max), (Some(3.0), Some(3.0)));
+}

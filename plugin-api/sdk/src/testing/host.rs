@@ -28,6 +28,8 @@ pub struct TestHostBuilder {
     host: HostBuilder,
     asked: Asked,
     stored: Vec<(Vec<u8>, Result<Payload>)>,
+    intercepts: bool,
+    strategy_of: Vec<String>,
 }
 
 /// A host with one plugin, linked into the test. It stays on the thread of its test.
@@ -49,6 +51,8 @@ impl TestHost {
             host: Host::builder(),
             asked: Asked::default(),
             stored: Vec::new(),
+            intercepts: false,
+            strategy_of: Vec::new(),
         }
     }
 }
@@ -111,6 +115,18 @@ impl TestHostBuilder {
         self
     }
 
+    /// Has the plugin stand before and after every task of the test, as its [`Interceptor`](crate::Interceptor) says.
+    pub fn intercepting(mut self) -> Self {
+        self.intercepts = true;
+        self
+    }
+
+    /// Has the plugin choose who does the tasks of a route, as its [`RoutingStrategy`](crate::RoutingStrategy) says. It is asked where there are at least two agents: [`fake`](Self::fake) may play several of one route.
+    pub fn strategy_of(mut self, route: impl Into<String>) -> Self {
+        self.strategy_of.push(route.into());
+        self
+    }
+
     /// Starts the host, and initializes the plugin.
     ///
     /// # Errors
@@ -134,8 +150,14 @@ impl TestHostBuilder {
         }
         let log = Log::default();
         let captured = scope::capture(log.dispatch());
-        let host = self
-            .host
+        let mut builder = self.host;
+        if self.intercepts {
+            builder = builder.intercept(&plugin);
+        }
+        for route in &self.strategy_of {
+            builder = builder.strategy_of(route, &plugin);
+        }
+        let host = builder
             .runtime(runtime)
             .shared_storage(storage)
             .linked(linked)
@@ -318,7 +340,7 @@ fn from_stored(value: Stored) -> Payload {
     Payload::with_content_type(value.bytes, (*value.content_type).into())
 }
 
-fn from_task_error(error: &TaskError) -> Error {
+pub(super) fn from_task_error(error: &TaskError) -> Error {
     let name = error.kind().as_str();
     let kind = ErrorKind::ALL
         .into_iter()

@@ -55,9 +55,11 @@ mod agents;
 mod fakes;
 mod host;
 mod log;
+mod tasks;
 
 pub use agents::{TestAgent, agents};
 pub use host::{TestHost, TestHostBuilder};
 pub use log::{Level, Logged};
+pub use tasks::TestItems;
 
 pub use agentsys_host::{Metric, Summary};
