@@ -1,41 +1,21 @@
 //! A plugin's interceptor, across the seam: what it says of tasks before, what it sees of them after, and what may go wrong with it. Seen at the loader, without a
 //! host.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{
-    Data, DataView, EndedView, Failure, Generation, Instance, LeaseKind, Looked, OutcomeView,
-    Verdict, failure_kind,
+    Data, DataView, EndedView, Failure, Instance, LeaseKind, Looked, OutcomeView, Verdict,
+    failure_kind,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
 
 use crate::harness::Place;
-use crate::harness::loader::{Ending, LabelledTask, NoServices, initialized, open, text};
+use crate::harness::loader::{LabelledTask, NoServices, OpenPlugin, initialized, open, text};
 
 type Labels = &'static [(&'static str, &'static str)];
 
-struct Fixture {
-    place: Place,
-    generation: Generation,
-    instance: Arc<Instance>,
-    end: Ending,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        let place = Place::new();
-        let (generation, end) = open(&place, "intercepts", NoServices);
-        let instance = initialized(&place, &generation).await;
-        Self {
-            place,
-            generation,
-            instance,
-            end,
-        }
-    }
-
+impl OpenPlugin {
     /// Before a task with the data `data`: whether the verdict was there at once, and what it is.
     async fn before(&self, labels: Labels) -> (bool, Result<Verdict, Failure>) {
         let bytes = Bytes::from_static(b"data");
@@ -85,7 +65,7 @@ fn annotated() -> Verdict {
 
 #[tokio::test]
 async fn a_task_goes_on_as_it_is_or_with_labels_or_is_refused_or_answered() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("intercepts").await;
     assert!(it.generation.description().interceptor);
     assert!(!it.generation.description().strategy);
     assert_eq!(it.before(&[]).await, (true, Ok(Verdict::Continue)));
@@ -106,7 +86,7 @@ async fn a_task_goes_on_as_it_is_or_with_labels_or_is_refused_or_answered() {
 
 #[tokio::test]
 async fn a_verdict_that_takes_its_time_is_each_of_these_too() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("intercepts").await;
     assert_eq!(
         it.before(&[("how", "later_continues")]).await,
         (false, Ok(Verdict::Continue))
@@ -139,7 +119,7 @@ async fn a_verdict_that_takes_its_time_is_each_of_these_too() {
 
 #[tokio::test]
 async fn a_panic_before_or_after_is_a_failure_that_names_the_function() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("intercepts").await;
     let (_, before) = it.before(&[("how", "panics")]).await;
     let (_, later) = it.before(&[("how", "later_panics")]).await;
     let after = it.after(&[("after", "panics")], LATE).await;
@@ -159,7 +139,7 @@ async fn a_panic_before_or_after_is_a_failure_that_names_the_function() {
 
 #[tokio::test]
 async fn data_is_lent_and_what_is_kept_of_it_outlives_the_look() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("intercepts").await;
     for how in [&[("how", "hands_back")], &[("how", "later_hands_back")]] {
         let bytes = Bytes::from(vec![7; 10_000]);
         let place = bytes.as_ptr();
@@ -182,7 +162,7 @@ async fn data_is_lent_and_what_is_kept_of_it_outlives_the_look() {
 
 #[tokio::test]
 async fn an_interceptor_sees_how_tasks_end_at_once_and_later() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("intercepts").await;
     let bytes = Bytes::from_static(b"done");
     let answer = EndedView::Answer(view(&bytes));
     for labels in [&[] as Labels, &[("after", "later")]] {
@@ -203,7 +183,7 @@ async fn an_interceptor_sees_how_tasks_end_at_once_and_later() {
 
 #[tokio::test]
 async fn an_interceptor_that_fails_after_a_task_says_so() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("intercepts").await;
     let fails = it.after(&[("after", "fails")], LATE).await.unwrap_err();
     assert_eq!(fails.message, "not written");
     let fails = it.after(&[("after", "later_fails")], LATE).await;
@@ -212,12 +192,12 @@ async fn an_interceptor_that_fails_after_a_task_says_so() {
 
 #[tokio::test]
 async fn looks_under_way_keep_their_generation_open_and_are_cancelled_by_their_drop() {
-    let Fixture {
+    let OpenPlugin {
         place,
         generation,
         instance,
         mut end,
-    } = Fixture::new().await;
+    } = OpenPlugin::new("intercepts").await;
     let bytes = Bytes::new();
     let task = LabelledTask(&[("how", "later_never"), ("after", "never")]);
     let before = instance.before_task(&task, "work", view(&bytes), None);

@@ -1,15 +1,14 @@
 //! A plugin's strategy, asked across the seam: at once, later, and what may go wrong with it. Seen at the loader, without a host.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use agentsys_loader::{
-    AgentView, Agents, Failure, Generation, Instance, LeaseKind, Selected, Selecting, failure_kind,
+    AgentView, Agents, Failure, Instance, LeaseKind, Selected, Selecting, failure_kind,
 };
 use futures_util::FutureExt;
 
 use crate::harness::Place;
-use crate::harness::loader::{Ending, LabelledTask, NoServices, initialized, open};
+use crate::harness::loader::{LabelledTask, NoServices, OpenPlugin, initialized, open};
 
 struct SomeAgent {
     name: &'static str,
@@ -65,26 +64,7 @@ fn agents() -> SomeAgents {
     ])
 }
 
-struct Fixture {
-    place: Place,
-    generation: Generation,
-    instance: Arc<Instance>,
-    end: Ending,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        let place = Place::new();
-        let (generation, end) = open(&place, "selects", NoServices);
-        let instance = initialized(&place, &generation).await;
-        Self {
-            place,
-            generation,
-            instance,
-            end,
-        }
-    }
-
+impl OpenPlugin {
     fn select(&self, labels: &'static [(&'static str, &'static str)]) -> Selected {
         self.instance
             .select_agent(&LabelledTask(labels), "work", &agents(), None)
@@ -114,7 +94,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn a_strategy_chooses_by_all_that_is_known_of_agents_and_task() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("selects").await;
     assert!(it.generation.description().strategy);
     assert!(!it.generation.description().interceptor);
     assert_eq!(it.now(&[("how", "least")]), Some(1));
@@ -128,7 +108,7 @@ async fn a_strategy_chooses_by_all_that_is_known_of_agents_and_task() {
 
 #[tokio::test]
 async fn a_strategy_that_fails_panics_or_names_one_that_is_not_there_says_so() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("selects").await;
     assert_eq!(it.failed(&[("how", "fails")]).message, "no choice");
     let panicked = it.failed(&[("how", "panics")]);
     assert_eq!(
@@ -149,7 +129,7 @@ async fn a_strategy_that_fails_panics_or_names_one_that_is_not_there_says_so() {
 
 #[tokio::test]
 async fn a_strategy_that_waits_names_an_agent_by_its_number() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("selects").await;
     let selecting = it.later(&[("how", "later"), ("zone", "b")]);
     assert_eq!(selecting.await, Ok(Some(101)));
     assert_eq!(it.later(&[("how", "later"), ("zone", "z")]).await, Ok(None));
@@ -166,7 +146,7 @@ async fn a_strategy_that_waits_names_an_agent_by_its_number() {
 
 #[tokio::test]
 async fn what_a_strategy_that_waits_was_shown_outlives_its_call() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("selects").await;
     let told = it.later(&[("how", "later_told")]).await.unwrap_err();
     assert_eq!(
         told.message,
@@ -177,12 +157,12 @@ async fn what_a_strategy_that_waits_was_shown_outlives_its_call() {
 
 #[tokio::test]
 async fn a_choice_under_way_keeps_its_generation_open_and_is_cancelled_by_its_drop() {
-    let Fixture {
+    let OpenPlugin {
         place,
         generation,
         instance,
         mut end,
-    } = Fixture::new().await;
+    } = OpenPlugin::new("selects").await;
     let task = LabelledTask(&[("how", "never")]);
     let selected = instance.select_agent(&task, "work", &agents(), None);
     let Selected::Later(mut selecting) = selected else {

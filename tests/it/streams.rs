@@ -5,38 +5,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use agentsys_loader::{
-    CallStream, Data, DataStream, Failure, Generation, Instance, Invoked, LeaseKind, failure_kind,
-};
+use agentsys_loader::{CallStream, Data, DataStream, Failure, Invoked, LeaseKind, failure_kind};
 use futures_core::Stream;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::harness::Place;
-use crate::harness::loader::{
-    Ending, NoServices, SomeTask, handler, initialized, open, outcome, text,
-};
+use crate::harness::loader::{Ending, OpenPlugin, SomeTask, handler, outcome, text};
 
-/// The fixture, open and initialized.
-struct Fixture {
-    place: Place,
-    generation: Generation,
-    instance: Arc<Instance>,
-    end: Ending,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        let place = Place::new();
-        let (generation, end) = open(&place, "streams", NoServices);
-        let instance = initialized(&place, &generation).await;
-        Self {
-            place,
-            generation,
-            instance,
-            end,
-        }
-    }
-
+impl OpenPlugin {
     fn invoke(&self, route: &str, input: &str, items: Option<DataStream>) -> Invoked {
         let number = handler(&self.generation, route);
         match items {
@@ -84,7 +60,7 @@ fn items(texts: &'static [&'static str]) -> Option<DataStream> {
 
 #[tokio::test]
 async fn values_and_streams_go_in_and_come_out_in_every_combination() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     assert_eq!(it.value("double", "4", None).await, "8");
     assert_eq!(it.all("count", "2", None).await, ["count 1", "count 2"]);
     assert_eq!(it.all("made", "", None).await, ["2"]);
@@ -106,7 +82,7 @@ async fn values_and_streams_go_in_and_come_out_in_every_combination() {
 
 #[tokio::test]
 async fn a_failure_before_the_first_item_is_the_first_item() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     assert_eq!(
         it.all("count_down", "0", None).await,
         ["error: count_down: from nothing"]
@@ -122,7 +98,7 @@ async fn a_failure_before_the_first_item_is_the_first_item() {
 
 #[tokio::test]
 async fn a_failed_item_comes_through_and_others_follow_it() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     assert_eq!(
         it.all("running_sums", "", items(&["1", "two", "3"])).await,
         ["1", "error: an item", "4"]
@@ -139,14 +115,14 @@ async fn a_failed_item_comes_through_and_others_follow_it() {
 
 #[tokio::test]
 async fn a_handler_that_takes_items_and_gets_none_has_an_empty_stream() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     assert_eq!(it.value("sum", "", None).await, "0");
     assert!(it.all("running_sums", "", None).await.is_empty());
 }
 
 #[tokio::test]
 async fn items_for_a_handler_that_takes_none_are_refused_and_dropped() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     for route in ["double", "count"] {
         let (items, dropped) = Watched::new();
         let number = handler(&it.generation, route);
@@ -165,7 +141,7 @@ async fn items_for_a_handler_that_takes_none_are_refused_and_dropped() {
 
 #[tokio::test]
 async fn a_plugin_says_which_handlers_stream_and_what_an_item_is() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let of = |route: &str| {
         let handlers = &it.generation.description().handlers;
         handlers.iter().find(|it| it.route == route).unwrap()
@@ -190,7 +166,7 @@ async fn a_plugin_says_which_handlers_stream_and_what_an_item_is() {
 
 #[tokio::test]
 async fn nothing_is_made_that_was_not_asked_for() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("count", "100", None);
     assert_eq!(it.all("made", "", None).await, ["0"]);
     stream.next().await.unwrap().unwrap();
@@ -200,7 +176,7 @@ async fn nothing_is_made_that_was_not_asked_for() {
 
 #[tokio::test]
 async fn no_more_items_are_asked_of_the_caller_than_are_read() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let asked = Arc::new(Mutex::new(0_u32));
     let counted = Arc::clone(&asked);
     let items = stream::repeat_with(move || {
@@ -213,7 +189,7 @@ async fn no_more_items_are_asked_of_the_caller_than_are_read() {
 
 #[tokio::test]
 async fn items_cross_as_the_callers_own_bytes() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let item = text(&"x".repeat(10_000));
     let at = item.bytes.as_ptr();
     let invoked = it.invoke("first", "", Some(Box::pin(stream::iter([Ok(item)]))));
@@ -222,7 +198,7 @@ async fn items_cross_as_the_callers_own_bytes() {
 
 #[tokio::test]
 async fn a_stream_holds_its_generation_open_and_dropping_it_lets_that_be_unmapped() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("endless", "", None);
     assert_eq!(shown(stream.next().await.unwrap()), "0");
     assert_eq!(
@@ -244,7 +220,7 @@ async fn a_stream_holds_its_generation_open_and_dropping_it_lets_that_be_unmappe
 
 #[tokio::test]
 async fn a_stream_that_was_never_read_is_dropped_too() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let stream = it.stream("endless", "", None);
     let (mut end, place) = it.give_up();
     drop(stream);
@@ -257,7 +233,7 @@ async fn a_stream_that_was_never_read_is_dropped_too() {
 
 #[tokio::test]
 async fn a_stream_that_awaits_is_dropped_when_its_reader_goes_away() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("awaits", "", None);
     assert!(stream.next().now_or_never().is_none());
     drop(stream);
@@ -268,7 +244,7 @@ async fn a_stream_that_awaits_is_dropped_when_its_reader_goes_away() {
 
 #[tokio::test]
 async fn a_stream_that_is_read_to_its_end_holds_nothing_but_its_lease() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("large", "", None);
     let large = stream.next().await.unwrap().unwrap();
     assert!(stream.next().await.is_none());
@@ -283,7 +259,7 @@ async fn a_stream_that_is_read_to_its_end_holds_nothing_but_its_lease() {
 
 #[tokio::test]
 async fn a_panic_in_the_middle_is_the_last_item_and_says_where_it_was() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("panics_midway", "at all", None);
     assert_eq!(shown(stream.next().await.unwrap()), "1");
     let failure = stream.next().await.unwrap().unwrap_err();
@@ -301,7 +277,7 @@ async fn a_panic_in_the_middle_is_the_last_item_and_says_where_it_was() {
 
 #[tokio::test]
 async fn a_panic_before_there_is_a_stream_is_its_only_item() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("panics_before", "now", None);
     let failure = stream.next().await.unwrap().unwrap_err();
     assert_eq!(failure.kind, failure_kind::PANICKED);
@@ -311,7 +287,7 @@ async fn a_panic_before_there_is_a_stream_is_its_only_item() {
 
 #[tokio::test]
 async fn a_panic_of_a_streams_drop_goes_no_further() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let mut stream = it.stream("panics_when_dropped", "", None);
     assert_eq!(shown(stream.next().await.unwrap()), "1");
     drop(stream);
@@ -322,7 +298,7 @@ async fn a_panic_of_a_streams_drop_goes_no_further() {
 
 #[tokio::test]
 async fn where_one_answer_is_asked_for_a_stream_is_cancelled_and_refused() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     assert_eq!(
         it.value("endless", "", None).await,
         "error: the handler answers a stream, where one answer was asked for"
@@ -331,7 +307,7 @@ async fn where_one_answer_is_asked_for_a_stream_is_cancelled_and_refused() {
 
 #[tokio::test]
 async fn items_that_a_plugin_keeps_end_with_its_generation_and_their_wakers_are_taken_back() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     let (items, dropped) = Watched::new();
     let wakers = Arc::clone(&items.wakers);
     let asked = Arc::clone(&items.asked);
@@ -378,7 +354,7 @@ impl Stream for Watched {
 
 #[tokio::test]
 async fn the_reader_is_woken_when_there_is_another_item() {
-    let it = Fixture::new().await;
+    let it = OpenPlugin::new("streams").await;
     // Through the plugin's timers.
     let mut stream = it.stream("count_down", "3", None);
     let first = poll_fn(|cx| stream.poll_next_unpin(cx)).await;

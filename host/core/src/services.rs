@@ -130,7 +130,7 @@ impl Services for PluginServices {
         };
         let (router, name) = (self.router.clone(), name.to_owned());
         let data = convert::payload(data);
-        let mut task = Box::pin(async move {
+        let task = Box::pin(async move {
             let answer = match target {
                 Target::Agent => router.send_with(&name, data, options).await,
                 Target::Plugin => process(&router, &name, data, options).await,
@@ -139,12 +139,7 @@ impl Services for PluginServices {
             let answer = answer.map_err(|error| convert::failure(&error))?;
             Ok(convert::data(answer).into_payload())
         });
-        // A plugin's own threads are not in a runtime of the host's, where an embedder's agent expects to run.
-        let workers = self.workers.clone();
-        Box::pin(poll_fn(move |cx| {
-            let _entered = workers.enter();
-            task.as_mut().poll(cx)
-        }))
+        Box::pin(self.entered(task))
     }
 
     fn stream(
@@ -288,9 +283,9 @@ impl PluginServices {
         Ok(options)
     }
 
-    fn entered<S>(&self, stream: S) -> Entered<S> {
+    fn entered<T>(&self, of_host: T) -> Entered<T> {
         Entered {
-            stream,
+            of_host,
             workers: self.workers.clone(),
         }
     }

@@ -61,18 +61,28 @@ pub(crate) fn from_plugin(items: DataStream) -> PayloadStream {
     Box::pin(items.map(|item| item.map(convert::payload).map_err(convert::task_error)))
 }
 
-/// A stream of the host's that a plugin polls from threads of its own: within the runtime in which an embedder's agent expects to run.
-pub(crate) struct Entered<S> {
-    pub(crate) stream: S,
+/// A future or a stream of the host's that a plugin polls from threads of its own, which are in no runtime of the host's: within the one in which an embedder's agent expects to run.
+pub(crate) struct Entered<T> {
+    pub(crate) of_host: T,
     pub(crate) workers: Handle,
+}
+
+impl<F: Future + Unpin> Future for Entered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { of_host, workers } = &mut *self;
+        let _entered = workers.enter();
+        Pin::new(of_host).poll(cx)
+    }
 }
 
 impl<S: Stream + Unpin> Stream for Entered<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let Self { stream, workers } = &mut *self;
+        let Self { of_host, workers } = &mut *self;
         let _entered = workers.enter();
-        Pin::new(stream).poll_next(cx)
+        Pin::new(of_host).poll_next(cx)
     }
 }

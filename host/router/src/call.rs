@@ -119,10 +119,7 @@ impl<'a> RouteTask<'a> {
         if !table.interceptors.is_empty() {
             let steps = table.interceptors.clone();
             drop(table);
-            return self.go_on(
-                errand(task, kept).pursue(First::Intercepted(data, steps)),
-                cx,
-            );
+            return self.go_on(errand(task, kept).pass(data, steps), cx);
         }
         let place = if task.shares_place() {
             None

@@ -44,8 +44,6 @@ pub(crate) enum First {
     Answer(UnderWay),
     /// It has failed.
     Failed(Setback),
-    /// It has to pass these before.
-    Intercepted(Payload, Interceptors),
 }
 
 impl Errand {
@@ -112,22 +110,29 @@ impl Errand {
     #[inline(never)] // Off the path of a call that is answered at once.
     pub(crate) fn pursue(mut self, first: First) -> Pursuit {
         Box::pin(async move {
-            let concluded = match first {
-                // Few tasks come here: the others do not carry the room for it.
-                First::Intercepted(data, steps) => {
-                    let (course, task) = (Course::new(&self, steps), self.task.clone());
-                    Box::pin(course.run(task, data)).await
-                }
-                first => self.conclude(first).await,
-            };
-            match concluded {
-                Ok(answer) => {
-                    self.account.succeed(&answer);
-                    Ok(answer)
-                }
-                Err(defeat) => Err(self.account.fail(&self.task, &self.shared, defeat)),
-            }
+            let concluded = self.conclude(first).await;
+            self.settle(concluded)
         })
+    }
+
+    /// The same past the interceptors.
+    #[cold]
+    pub(crate) fn pass(mut self, data: Payload, interceptors: Interceptors) -> Pursuit {
+        Box::pin(async move {
+            let course = Course::new(&self, interceptors);
+            let concluded = course.run(self.task.clone(), data).await;
+            self.settle(concluded)
+        })
+    }
+
+    fn settle(&mut self, concluded: Result<Output, Defeat>) -> Answer {
+        match concluded {
+            Ok(answer) => {
+                self.account.succeed(&answer);
+                Ok(answer)
+            }
+            Err(defeat) => Err(self.account.fail(&self.task, &self.shared, defeat)),
+        }
     }
 
     /// All attempts, and then what stands in for an answer.
@@ -173,7 +178,6 @@ impl Errand {
     async fn first(&self, first: First, run: u64) -> Result<Output, Setback> {
         let data = match first {
             First::Failed(setback) => return Err(setback),
-            First::Intercepted(data, _) => (data, None),
             First::Answer(under_way) => {
                 let alarm = self.alarm(&self.task, run)?;
                 return waiting::for_answer(self.attempt(None), pin!(alarm), under_way).await;

@@ -8,7 +8,7 @@ use crate::gate::Place;
 use crate::member::{Admission, Member};
 use crate::metrics::TIMED_ONE_IN;
 use crate::policy::{Counts, Verdict, is_its_fault};
-use crate::setback::Setback;
+use crate::setback::{How, Setback};
 use crate::strategy::Pick;
 use crate::{Agent, ErrorKind, Task, TaskError};
 
@@ -92,12 +92,12 @@ impl Seat {
         }
     }
 
-    /// The attempt failed: it is counted, and the agent may be left out for it.
+    /// The attempt failed in that way: it is counted, and the agent may be left out for it.
     #[cold]
-    pub(crate) fn fail(&mut self, setback: &Setback) {
+    pub(crate) fn fail(&mut self, error: TaskError, how: How) -> Setback {
         self.stage = Stage::Ended;
         let (member, gate) = (&self.member, &self.member.gate);
-        let kind = setback.error.kind();
+        let kind = error.kind();
         member.meter.failed(kind);
         gate.figures.count_failed_attempt();
         if let Some(began) = self.began {
@@ -124,8 +124,9 @@ impl Seat {
         };
         if let Verdict::Ejected(time) = verdict {
             let (agent, route) = (&member.info.name, gate.name());
-            tracing::warn!(%route, %agent, "agent {agent} on route {route} fails and is left out for {time:?}: {}", setback.error);
+            tracing::warn!(%route, %agent, "agent {agent} on route {route} fails and is left out for {time:?}: {}", error);
         }
+        Setback::of(member, error, how)
     }
 
     #[cold]
@@ -147,10 +148,6 @@ impl Seat {
 
     pub(crate) fn agent(&self) -> &dyn Agent {
         &*self.member.agent
-    }
-
-    pub(crate) fn member(&self) -> &Arc<Member> {
-        &self.member
     }
 
     pub(crate) fn route(&self) -> &Arc<str> {

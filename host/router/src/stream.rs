@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::interceptor::After;
 use crate::panics::message_of;
 use crate::seat::Seat;
-use crate::setback::{How, Setback};
+use crate::setback::How;
 use crate::under_way::drop_carefully;
 use crate::{Payload, PayloadStream, Task, TaskError, refusal};
 
@@ -65,7 +65,7 @@ impl Items {
                 let error = seat.locate(error);
                 // However many there are, the call has failed once.
                 if !std::mem::replace(&mut self.failed, true) {
-                    seat.fail(&Setback::of(seat.member(), error.clone(), How::Failed));
+                    seat.fail(error.clone(), How::Failed);
                 }
                 return Poll::Ready(Some(Err(error)));
             }
@@ -150,11 +150,11 @@ impl Items {
 }
 
 fn fail_mid_way(seat: &mut Seat, failed: bool, error: TaskError) -> TaskError {
-    let setback = Setback::of(seat.member(), error, How::MidWay);
-    if !failed {
-        seat.fail(&setback);
+    if failed {
+        error
+    } else {
+        seat.fail(error, How::MidWay).error
     }
-    setback.error
 }
 
 impl Drop for Items {

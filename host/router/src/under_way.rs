@@ -97,17 +97,14 @@ fn open(mut seat: Seat, task: &Task, items: crate::PayloadStream) -> Result<Outp
 
 #[cold]
 fn failed(mut seat: Seat, error: TaskError) -> Setback {
-    let setback = Setback::of(seat.member(), seat.locate(error), How::Failed);
-    seat.fail(&setback);
-    setback
+    let error = seat.locate(error);
+    seat.fail(error, How::Failed)
 }
 
 #[cold]
 fn panicked(seat: &mut Seat, panic: &(dyn Any + Send)) -> Setback {
     let error = refusal::panicked(seat.route(), seat.agent_name(), message_of(panic));
-    let setback = Setback::of(seat.member(), error, How::MidWay);
-    seat.fail(&setback);
-    setback
+    seat.fail(error, How::MidWay)
 }
 
 impl UnderWay {
@@ -133,9 +130,7 @@ impl UnderWay {
     }
 
     fn end(&mut self, error: TaskError, how: How) -> Setback {
-        let seat = self.seat();
-        let setback = Setback::of(seat.member(), error, how);
-        seat.fail(&setback);
+        let setback = self.seat().fail(error, how);
         self.drop_future();
         setback
     }
@@ -175,9 +170,8 @@ impl UnderWay {
                 }
                 Reply::Ready(Err(error)) => {
                     let seat = self.seat();
-                    let setback = Setback::of(seat.member(), seat.locate(error), How::Failed);
-                    seat.fail(&setback);
-                    Err(setback)
+                    let error = seat.locate(error);
+                    Err(seat.fail(error, How::Failed))
                 }
                 Reply::Pending(future) => {
                     self.go_on(Awaited::Answer(future));

@@ -114,7 +114,7 @@ pub struct Call<'a, P> {
 /// The answer of a call, as it crosses. No type of our own: made at once where the host wants it, it need not move.
 pub use agentsys_abi::call::RawReply as Reply;
 
-impl<P: Plugin> Call<'_, P> {
+impl<'a, P: Plugin> Call<'a, P> {
     /// Calls a plain handler, here and now.
     #[inline]
     pub fn run(self, handler: impl FnOnce(&P, &Context, Payload) -> Result<Payload>) -> Reply {
@@ -177,26 +177,17 @@ impl<P: Plugin> Call<'_, P> {
     where
         F: Future<Output = Result<Payload>> + Send + 'static,
     {
-        let Self {
-            instance,
-            raw,
+        let waker = self.waker;
+        let Claimed {
+            running,
             payload,
-            waker,
+            scope,
             route,
-            logged,
-            ..
-        } = self;
-        let instance = Arc::clone(instance);
-        let scope = instance.host().scope().cloned();
-        let begin =
-            || logged.then(|| scope::run(scope.as_ref(), || CallLog::begin(route, raw, &payload)));
-        let log = match panics::catch(move || name(route), begin) {
-            Ok(log) => log,
+            log,
+        } = match self.claim() {
+            Ok(claimed) => claimed,
             Err(error) => return failed(error),
         };
-        // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
-        let context = unsafe { Context::claimed(instance.host(), raw, route) };
-        let running = Running { context, instance };
         match log {
             None => start(route.into(), scope, waker, || {
                 handler(running, payload.take())
@@ -205,6 +196,33 @@ impl<P: Plugin> Call<'_, P> {
                 log.around(handler(running, payload.take()))
             }),
         }
+    }
+
+    /// What a handler has that goes on after its call returned. Its call is in the log from here on, where it is to be.
+    #[inline]
+    pub(crate) fn claim(self) -> Result<Claimed<'a, P>> {
+        let Self {
+            instance,
+            raw,
+            payload,
+            route,
+            logged,
+            ..
+        } = self;
+        let instance = Arc::clone(instance);
+        let scope = instance.host().scope().cloned();
+        let begin =
+            || logged.then(|| scope::run(scope.as_ref(), || CallLog::begin(route, raw, &payload)));
+        let log = panics::catch(move || name(route), begin)?;
+        // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
+        let context = unsafe { Context::claimed(instance.host(), raw, route) };
+        Ok(Claimed {
+            running: Running { context, instance },
+            payload,
+            scope,
+            route,
+            log,
+        })
     }
 
     /// Calls a handler that the instance added.
@@ -230,6 +248,15 @@ impl<P: Plugin> Call<'_, P> {
             }
         })
     }
+}
+
+/// A call whose handler goes on.
+pub(crate) struct Claimed<'a, P> {
+    pub(crate) running: Running<P>,
+    pub(crate) payload: Handed<'a>,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) route: &'static str,
+    pub(crate) log: Option<CallLog>,
 }
 
 /// A hold on context and instance, of a handler that goes on.

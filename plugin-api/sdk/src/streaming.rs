@@ -6,17 +6,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use agentsys_abi::bridge::{Answer, Failure, ForeignStream, Payload, catch};
 use agentsys_abi::call::RawStream;
 use futures_core::Stream;
 
-use crate::call_log::CallLog;
-use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::handler::{Call, Reply, Running, failed, name};
+use crate::handler::{Call, Claimed, Reply, Running, failed, name};
 use crate::items::Source;
 use crate::panics;
 use crate::payload::IntoPayload;
@@ -41,25 +38,16 @@ impl<P: Plugin> Call<'_, P> {
     where
         F: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self {
-            instance,
-            raw,
+        let Claimed {
+            running,
             payload,
+            scope,
             route,
-            logged,
-            ..
-        } = self;
-        let instance = Arc::clone(instance);
-        let scope = instance.host().scope().cloned();
-        let begin =
-            || logged.then(|| scope::run(scope.as_ref(), || CallLog::begin(route, raw, &payload)));
-        let log = match panics::catch(move || name(route), begin) {
-            Ok(log) => log,
+            log,
+        } = match self.claim() {
+            Ok(claimed) => claimed,
             Err(error) => return failed(error),
         };
-        // SAFETY: the host lies in the instance, which `Running` keeps; its fields are dropped in order, the context first.
-        let context = unsafe { Context::claimed(instance.host(), raw, route) };
-        let running = Running::new(context, instance);
         let body = |out| handler(running, payload.take(), out);
         // What passes the walls within can only be the SDK's own fault.
         let begun = catch(|| match log {

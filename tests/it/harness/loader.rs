@@ -53,6 +53,28 @@ impl Ending {
     }
 }
 
+/// A plugin that is open and initialized, without services.
+pub(crate) struct OpenPlugin {
+    pub(crate) place: Place,
+    pub(crate) generation: Generation,
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) end: Ending,
+}
+
+impl OpenPlugin {
+    pub(crate) async fn new(plugin: &str) -> Self {
+        let place = Place::new();
+        let (generation, end) = open(&place, plugin, NoServices);
+        let instance = initialized(&place, &generation).await;
+        Self {
+            place,
+            generation,
+            instance,
+            end,
+        }
+    }
+}
+
 /// Opens a plugin of this place.
 pub(crate) fn open(place: &Place, plugin: &str, services: impl Services) -> (Generation, Ending) {
     let path = place.add(plugin);
